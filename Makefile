@@ -1,0 +1,56 @@
+# Outrider. `make help` lists the targets.
+
+TAGS     := urfave_cli_no_docs,grpcnotrace
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+BUILT    ?= $(shell git log -1 --format=%cI 2>/dev/null || date -u +%Y-%m-%dT%H:%M:%SZ)
+STAMP    := -X main.version=$(VERSION) -X main.revision=$(REVISION) -X main.built=$(BUILT)
+GOBUILD  := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '-s -w $(STAMP)'
+GOTEST   := go test -tags $(TAGS)
+PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
+BINARIES := outrider outrider-guard $(PLUGINS:%=outrider-plugin-%) outrider-plugin-hello
+
+.DEFAULT_GOAL := help
+.PHONY: help build test test-unit bench lint fmt generate clean deps $(BINARIES:%=bin/%)
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: $(BINARIES:%=bin/%) ## Build static binaries into bin/
+
+# Go decides what is out of date, so every binary is phony.
+bin/outrider bin/outrider-guard: bin/%:
+	$(GOBUILD) -o $@ ./runner/cmd/$*
+bin/outrider-plugin-hello:
+	$(GOBUILD) -o $@ ./examples/hello
+$(PLUGINS:%=bin/outrider-plugin-%): bin/outrider-plugin-%:
+	$(GOBUILD) -o $@ ./plugins/$*
+
+deps: ## Install what the tests need and this machine lacks (needs root or sudo)
+	@.ci/deps
+
+test: deps build ## Run every test, the real programs included
+	$(GOTEST) -timeout 30m ./...
+
+test-unit: ## Run the tests that need Go alone
+	$(GOTEST) -short ./sdk/... ./runner/internal/... ./plugins/... ./examples/...
+
+bench: build ## Measure what is promised; exits 1 on a miss
+	@go run -tags $(TAGS) ./runner/e2e/bench -bin bin
+
+lint: ## Vet, staticcheck and gofumpt
+	go vet -tags $(TAGS) ./...
+	go tool staticcheck -tags $(TAGS) ./...
+	@out=$$(go tool gofumpt -l .); if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
+
+fmt: ## Format the code
+	go tool gofumpt -w .
+
+generate: ## Regenerate the protocol code (needs protoc)
+	go build -o bin/.tools/ google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc
+	PATH="$(CURDIR)/bin/.tools:$$PATH" protoc -I sdk/protocol/taskv1 \
+	  --go_out=sdk/protocol/taskv1 --go_opt=paths=source_relative \
+	  --go-grpc_out=sdk/protocol/taskv1 --go-grpc_opt=paths=source_relative task.proto
+
+clean: ## Remove what build made
+	rm -rf bin
