@@ -1,0 +1,55 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/outrider-run/outrider/sdk/manifest"
+)
+
+// file is outrider.yml as it is written. Its types refuse bad values while they
+// are decoded, so that the error knows the line.
+type file struct {
+	PluginEnv    []envName `json:"plugin_env"`
+	StartTimeout timeout   `json:"start_timeout"`
+}
+
+func parse(data []byte) (Config, error) {
+	var f file
+	if err := manifest.DecodeYAML(data, &f); err != nil {
+		return Config{}, err
+	}
+	cfg := Config{StartTimeout: time.Duration(f.StartTimeout)}
+	for _, name := range f.PluginEnv {
+		cfg.PluginEnv = append(cfg.PluginEnv, string(name))
+	}
+	return cfg, nil
+}
+
+// envName is the name of an environment variable.
+type envName string
+
+func (n *envName) UnmarshalText(text []byte) error {
+	if len(text) == 0 || strings.ContainsAny(string(text), "=\x00 \t$*") {
+		return errors.New("want the name of a variable, such as AWS_PROFILE")
+	}
+	*n = envName(text)
+	return nil
+}
+
+// timeout is a duration above zero.
+type timeout time.Duration
+
+// UnmarshalJSON is what decodes YAML too; a bare number has no unit and is refused.
+func (t *timeout) UnmarshalJSON(raw []byte) error {
+	var text string
+	_ = json.Unmarshal(raw, &text) // what is no text is no duration either
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return errors.New("want a duration above zero, such as 10s")
+	}
+	*t = timeout(d)
+	return nil
+}
