@@ -21,9 +21,14 @@ import (
 // Bounds of the dialect. They keep a small file from becoming a large burden;
 // no file that a person writes comes near them.
 const (
-	// MaxYAML is the size of a YAML document, in bytes. The parser holds some
-	// hundred bytes for each token, so larger data belongs in JSON.
+	// MaxYAML is the size of a YAML document, in bytes. Larger data belongs in
+	// JSON.
 	MaxYAML = 4 << 20
+	// maxYAMLTokens bounds memory: the parser takes some 500 bytes for each.
+	maxYAMLTokens = 250_000
+	// maxYAMLKeys bounds one block mapping, as the parser's time and memory
+	// grow with the square of its keys.
+	maxYAMLKeys = 10_000
 	// maxYAMLDepth bounds nesting, with aliases followed.
 	maxYAMLDepth = 200
 	// maxYAMLAlias bounds what aliases add to a document: nodes, where a long
@@ -106,7 +111,7 @@ func parseYAML(data []byte) (_ *yamlDoc, err error) {
 		}
 	}()
 	tokens := tokenize(text)
-	if err := checkDepth(tokens); err != nil {
+	if err := checkSize(tokens); err != nil {
 		return nil, err
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
@@ -142,7 +147,7 @@ func cleanYAML(data []byte) (string, error) {
 			line, start = line+1, i+1
 		case r == utf8.RuneError && !strings.HasPrefix(text[i:], "\ufffd"):
 			bad = "a byte that is not UTF-8"
-		case r == '\ufeff' || r == 0x7f || r < 0x20 && r != '\t':
+		case r < 0x20 && r != '\t':
 			bad = fmt.Sprintf("the control character %U", r)
 		}
 		if bad != "" {
@@ -152,18 +157,21 @@ func cleanYAML(data []byte) (string, error) {
 	return text, nil
 }
 
-// checkDepth bounds nesting by the tokens alone, as the parser recurses and a
-// stack that overflows cannot be recovered from. It may count a little too
-// much, never much too little.
-func checkDepth(tokens token.Tokens) error {
+// checkSize bounds nesting and width by the tokens alone, as the parser
+// recurses, and a stack that overflows cannot be recovered from. It may count a
+// little too much, never much too little.
+func checkSize(tokens token.Tokens) error {
+	type block struct{ column, keys int }
 	var (
-		columns  []int // of the block collections that are open
-		flow     int   // open brackets
-		prefixes int   // anchors, tags and indicators in a row
+		open     []block // block collections that are open
+		flow     int     // open brackets
+		prefixes int     // anchors, tags and indicators in a row
 	)
+	if len(tokens) > maxYAMLTokens {
+		return yamlErrorf(tokens[maxYAMLTokens], "", "the document has more than %d words and signs; write it as JSON", maxYAMLTokens)
+	}
 	for _, tk := range tokens {
-		column := tk.Position.Column
-		named := tk.Prev != nil && (tk.Prev.Type == token.AnchorType || tk.Prev.Type == token.AliasType)
+		column, keys := tk.Position.Column, 0
 		switch tk.Type {
 		case token.CommentType:
 			continue
@@ -174,24 +182,29 @@ func checkDepth(tokens token.Tokens) error {
 		case token.AnchorType, token.TagType, token.SequenceEntryType, token.MappingKeyType:
 			prefixes++
 		case token.MappingValueType:
+			keys = 1
 			if tk.Prev != nil {
 				column = tk.Prev.Position.Column
 			}
 		default:
-			if !named {
+			if tk.Prev == nil || tk.Prev.Type != token.AnchorType { // no anchor's name
 				prefixes = 0
 			}
 			continue
 		}
 		if flow == 0 {
-			for len(columns) > 0 && columns[len(columns)-1] > column {
-				columns = columns[:len(columns)-1]
+			for len(open) > 0 && open[len(open)-1].column > column {
+				open = open[:len(open)-1]
 			}
-			if len(columns) == 0 || columns[len(columns)-1] < column {
-				columns = append(columns, column)
+			if len(open) == 0 || open[len(open)-1].column < column {
+				open = append(open, block{column: column})
+			}
+			last := &open[len(open)-1]
+			if last.keys += keys; last.keys > maxYAMLKeys {
+				return yamlErrorf(tk, "", "a mapping has more than %d keys; write it as JSON", maxYAMLKeys)
 			}
 		}
-		if max(len(columns)+flow, prefixes) > maxYAMLDepth {
+		if max(len(open)+flow, prefixes) > maxYAMLDepth {
 			return tooDeep(tk)
 		}
 	}

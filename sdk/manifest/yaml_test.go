@@ -87,6 +87,8 @@ func TestYAMLToJSONRefuses(t *testing.T) {
 		{"unclosed", "a: [1, 2\n", "line 1"},
 		{"unclosed quote", "a: \"x\n", "line 1"},
 		{"tab as indentation", "a:\n\tb: 1\n", "line 2"},
+		{"wide mapping", wideMap(10_001), "line 10001, column 7: a mapping has more than 10000 keys"},
+		{"many words", "[" + strings.Repeat("1,", 125_000) + "]", "more than 250000 words and signs"},
 		{"too large", strings.Repeat(" ", manifest.MaxYAML+1), "at most 4194304 are allowed"},
 	}
 	for _, tt := range tests {
@@ -106,6 +108,31 @@ func TestYAMLToJSONRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestYAMLTakesLargeDocuments(t *testing.T) {
+	for name, in := range map[string]string{
+		"wide":  wideMap(10_000),
+		"long":  strings.Repeat("- {a: 1}\n", 40_000),
+		"tall":  strings.Repeat("- a:\n    b: 1\n", 20_000),
+		"text":  "a: |\n" + strings.Repeat("  some text\n", 300_000),
+		"words": "a: " + strings.Repeat("x y ", 1_000_000),
+		"alias": "a: &a {k: 1}\nb:\n" + strings.Repeat("- *a\n", 20_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := manifest.YAMLToJSON([]byte(in)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func wideMap(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "k%05d: 1\n", i)
+	}
+	return b.String()
 }
 
 func deepBlock(n int) string {
