@@ -184,4 +184,3 @@ func (r *Run) finish() {
 		a.abandon()
 	}
 }
-

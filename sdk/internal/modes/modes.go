@@ -130,4 +130,3 @@ func version(program string, m manifest.Manifest) string {
 	}
 	return fmt.Sprintf("%s sdk %s protocol %d", out, cmp.Or(m.SDK, "(unknown)"), protocol.Version)
 }
-
