@@ -1,0 +1,110 @@
+// Command bench measures what Outrider promises of its speed and size, the
+// promised side and what it is compared with in one run, prints target beside
+// measured, and exits 1 on a miss.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// figure is one measured promise.
+type figure struct {
+	what   string
+	target float64
+	unit   string
+	atMost bool
+	got    float64
+	note   string
+}
+
+func (f figure) ok() bool {
+	if f.atMost {
+		return f.got <= f.target
+	}
+	return f.got >= f.target
+}
+
+// bench is where everything that is measured stands.
+type bench struct {
+	bin   string // outrider's own binaries
+	built string // the benchmark's helper programs
+	state string
+	pairs int
+}
+
+func main() {
+	bin := flag.String("bin", "bin", "folder with the built binaries")
+	pairs := flag.Int("pairs", 40, "how often each side of a comparison runs")
+	flag.Parse()
+	missed, err := measure(*bin, *pairs)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	if missed > 0 {
+		fmt.Fprintf(os.Stderr, "bench: %d missed\n", missed)
+		os.Exit(1)
+	}
+}
+
+func measure(bin string, pairs int) (missed int, err error) {
+	b, cleanup, err := prepare(bin, pairs)
+	if err != nil {
+		return 0, err
+	}
+	defer cleanup()
+	for _, group := range []func() ([]figure, error){b.startup, b.memory, b.logs, b.catalogue} {
+		figures, err := group()
+		if err != nil {
+			return missed, err
+		}
+		for _, f := range figures {
+			word, sign := "ok  ", "≥"
+			if f.atMost {
+				sign = "≤"
+			}
+			if !f.ok() {
+				word = "MISS"
+				missed++
+			}
+			fmt.Printf("%s  %-58s %s %6.4g %-5s measured %7.4g  %s\n", word, f.what, sign, f.target, f.unit, f.got, f.note)
+		}
+	}
+	return missed, nil
+}
+
+func prepare(bin string, pairs int) (*bench, func(), error) {
+	bin, err := filepath.Abs(bin)
+	if err != nil {
+		return nil, nil, err
+	}
+	tmp, err := os.MkdirTemp("", "orb")
+	if err != nil {
+		return nil, nil, err
+	}
+	cleanup := func() { _ = os.RemoveAll(tmp) }
+	b := &bench{bin: bin, built: filepath.Join(tmp, "bin"), state: filepath.Join(tmp, "s"), pairs: pairs}
+	for name, pkg := range map[string]string{
+		"bare-host": "bare/host", "bare-plugin": "bare/plugin", "outrider-plugin-noisy": "noisy",
+	} {
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "urfave_cli_no_docs,grpcnotrace",
+			"-o", filepath.Join(b.built, name), "./runner/e2e/bench/"+pkg)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			cleanup()
+			return nil, nil, fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+		}
+	}
+	return b, cleanup, nil
+}
+
+func (b *bench) outrider(args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(b.bin, "outrider"), args...)
+	cmd.Env = append(os.Environ(), "OUTRIDER_STATE="+b.state, "OUTRIDER_PLUGIN_PATH="+b.built,
+		"XDG_CACHE_HOME="+b.state+"/cache", "XDG_CONFIG_HOME="+b.state+"/config")
+	return cmd
+}

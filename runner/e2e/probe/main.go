@@ -1,0 +1,180 @@
+// Command probe is a plugin for tests: components that end, talk and misbehave in
+// every way that the host has to deal with.
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/outrider-run/outrider/sdk"
+)
+
+type empty struct{}
+
+type endParams struct {
+	Kind    string        `json:"kind" enum:"ok,unchanged,fail,permanent,skip,code,later,panic,exit,segv" help:"How to end."`
+	Message string        `json:"message" default:"because"`
+	After   time.Duration `json:"after" default:"0s" help:"With later: the wish."`
+	Fails   int           `json:"fails" default:"0" help:"End well after this many attempts."`
+}
+
+type endOutput struct {
+	Attempt int    `json:"attempt"`
+	Key     string `json:"key"`
+}
+
+// end ends in the way that kind says; with fails only the first attempts do.
+func end(_ context.Context, run *sdk.Run, p endParams) (endOutput, error) {
+	out := endOutput{run.Attempt(), run.Key()}
+	if p.Fails > 0 && run.Attempt() > p.Fails {
+		return out, nil
+	}
+	err := errors.New(p.Message)
+	switch p.Kind {
+	case "unchanged":
+		return out, sdk.Unchanged()
+	case "fail":
+		return out, err
+	case "permanent":
+		return out, sdk.Permanent(err)
+	case "skip":
+		return out, sdk.Skip(p.Message)
+	case "code":
+		return out, sdk.Code("stable_code", err)
+	case "later":
+		return out, sdk.RetryAfter(p.After, err)
+	case "panic":
+		panic(p.Message)
+	case "exit":
+		os.Exit(7)
+	case "segv":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSEGV)
+		select {}
+	}
+	return out, nil
+}
+
+type echoParams struct {
+	Text   string            `json:"text" default:""`
+	Token  *sdk.Secret       `json:"token" help:"Said in every encoding."`
+	Tags   []string          `json:"tags" default:"[]"`
+	Map    map[string]string `json:"map" default:"{}"`
+	Number int64             `json:"number" default:"0"`
+	Flag   bool              `json:"flag" default:"false"`
+}
+
+// echo says its parameters, the secret in every encoding, in logs and output.
+func echo(_ context.Context, run *sdk.Run, p echoParams) (map[string]any, error) {
+	out := map[string]any{"text": p.Text, "tags": p.Tags, "map": p.Map, "number": p.Number, "flag": p.Flag}
+	if p.Token == nil {
+		return out, nil
+	}
+	s := p.Token.Reveal()
+	quoted, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	forms := []string{
+		s, string(quoted), url.QueryEscape(s), url.PathEscape(s),
+		base64.StdEncoding.EncodeToString([]byte(s)), base64.RawURLEncoding.EncodeToString([]byte(s)),
+		base64.StdEncoding.EncodeToString([]byte("user:" + s)),
+	}
+	for _, f := range forms {
+		run.Log().Info("raw "+f, "value", f)
+		fmt.Fprintln(os.Stderr, "stderr", f)
+		fmt.Println("stdout", f)
+	}
+	out["echo"] = forms
+	return out, sdk.Code("echo", fmt.Errorf("failed with %s", strings.Join(forms, " ")))
+}
+
+type stayParams struct {
+	Mark   string `json:"mark" default:"" help:"File to write the pid to once it runs."`
+	Obey   bool   `json:"obey" default:"true"`
+	Child  bool   `json:"child" default:"false" help:"Start a child that stays too."`
+	Silent bool   `json:"silent" default:"true"`
+}
+
+// stay stays until it is told to stop, or longer.
+func stay(ctx context.Context, run *sdk.Run, p stayParams) (empty, error) {
+	dir, err := run.TempDir()
+	if err != nil {
+		return empty{}, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "left"), []byte("x"), 0o600); err != nil {
+		return empty{}, err
+	}
+	if p.Child {
+		if err := exec.Command("sleep", "1000").Start(); err != nil {
+			return empty{}, err
+		}
+	}
+	if p.Mark != "" {
+		if err := os.WriteFile(p.Mark+".new", []byte(fmt.Sprint(os.Getpid())), 0o600); err != nil {
+			return empty{}, err
+		}
+		if err := os.Rename(p.Mark+".new", p.Mark); err != nil {
+			return empty{}, err
+		}
+	}
+	if !p.Obey {
+		select {}
+	}
+	<-ctx.Done()
+	run.Log().Info("stopping", "why", context.Cause(ctx).Error())
+	return empty{}, context.Cause(ctx)
+}
+
+type stepsParams struct {
+	Steps int           `json:"steps" default:"4"`
+	Pause time.Duration `json:"pause" default:"0s"`
+}
+
+// steps reports its progress.
+func steps(_ context.Context, run *sdk.Run, p stepsParams) (empty, error) {
+	for i := range p.Steps {
+		time.Sleep(p.Pause)
+		run.Progress(float64(i+1), float64(p.Steps), fmt.Sprintf("step %d", i+1))
+	}
+	return empty{}, nil
+}
+
+type keepParams struct {
+	Name string `json:"name" default:"report.txt"`
+	Text string `json:"text" default:"kept"`
+}
+
+// keep makes an artifact.
+func keep(_ context.Context, run *sdk.Run, p keepParams) (empty, error) {
+	w, err := run.Create(p.Name)
+	if err != nil {
+		return empty{}, err
+	}
+	if _, err := w.Write([]byte(p.Text)); err != nil {
+		return empty{}, err
+	}
+	return empty{}, w.Close()
+}
+
+func destroy(context.Context, *sdk.Run, empty) (empty, error) { return empty{}, nil }
+
+func main() {
+	sdk.Serve(
+		sdk.Define("probe.end", end, sdk.Doc("Ends in the way asked for.")),
+		sdk.Define("probe.echo", echo, sdk.Doc("Says its parameters.")),
+		sdk.Define("probe.stay", stay, sdk.Doc("Stays until told to stop.")),
+		sdk.Define("probe.steps", steps, sdk.Doc("Reports progress.")),
+		sdk.Define("probe.keep", keep, sdk.Doc("Makes an artifact.")),
+		sdk.Define("probe.destroy", destroy, sdk.Doc("Destroys nothing, but asks."), sdk.Destructive()),
+	)
+}

@@ -1,0 +1,159 @@
+// Package run is the life of one run: its attempts, timeouts, retries and how
+// it ends. What an attempt does is an Executor's; where messages go is a
+// Listener's; neither a process nor a terminal is known here. Decisions are pure
+// functions over outcomes (outcome.go, retry.go).
+package run
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/outrider-run/outrider/sdk/protocol/taskv1"
+)
+
+// Executor makes one attempt. It returns within its stop budget after ctx ends
+// and leaves no process behind. attempt counts from 1.
+type Executor interface {
+	Execute(ctx context.Context, attempt int, l Listener) Outcome
+}
+
+// Listener hears what a task says, one call at a time, in the task's order.
+type Listener interface {
+	Log(line *taskv1.LogLine)
+	Progress(done, total float64, note string)
+	Alive()
+	Checkpoint(ctx context.Context, value []byte) error
+	Artifact(ctx context.Context, a *taskv1.Artifact) error
+	Open(ctx context.Context, task, name string) (path string, err error)
+}
+
+// Spec is what a caller asks of a run.
+type Spec struct {
+	// Timeout bounds the whole run, its retries and waits included; 0: none.
+	Timeout time.Duration
+	// IdleTimeout bounds the time between two messages of an attempt; 0: none.
+	IdleTimeout time.Duration
+	// Retries is how many attempts may follow the first.
+	Retries int
+	Backoff Backoff
+}
+
+// Do runs to the end. Ending ctx cancels the run; its cause, a *Cause if it is
+// one, decides the outcome. between is told of every failed attempt that another
+// follows after wait.
+func Do(ctx context.Context, s Spec, x Executor, l Listener, between func(o Outcome, wait time.Duration)) Outcome {
+	if s.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, s.Timeout, timedOut(s.Timeout))
+		defer cancel()
+	}
+	waits := s.Backoff.sequence()
+	for n := 1; ; n++ {
+		o := attempt(ctx, s, n, x, l)
+		o.Attempts = n
+		if n > s.Retries || !retryable(o) || ctx.Err() != nil {
+			return o
+		}
+		wait := max(waits.next(), o.RetryAfter)
+		between(o, wait)
+		if !sleep(ctx, wait) {
+			return ended(o, causeOf(ctx))
+		}
+	}
+}
+
+// attempt makes one attempt under the idle timeout and puts the host's own
+// reason for its end above what the task made of it.
+func attempt(ctx context.Context, s Spec, n int, x Executor, l Listener) Outcome {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if s.IdleTimeout > 0 {
+		w := watch(s.IdleTimeout, func() { cancel(idle(s.IdleTimeout)) })
+		defer w.stop()
+		l = &listened{Listener: l, heard: w.heard}
+	}
+	o := x.Execute(ctx, n, l)
+	if c := causeOf(ctx); c != nil {
+		return ended(o, c)
+	}
+	return o
+}
+
+// ended is the outcome of a run that the host ended for cause c while the task
+// came to o. A success that came after all stays out of the exit code: who sent
+// the signal must not read it as done (design, section 6).
+func ended(o Outcome, c *Cause) Outcome {
+	e := Outcome{State: c.State, Code: c.Code, Message: c.Reason, Signal: c.Signal, Attempts: o.Attempts}
+	switch {
+	case o.State == Success:
+		e.Message += "; the task reported success after that"
+	case o.Message != "" && o.State != Cancelled:
+		e.Message += "; last: " + o.Message
+	}
+	return e
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// idleWatch calls once when nothing was heard for a while. Timers run on the
+// monotonic clock: a jump of the wall clock neither fires nor holds one.
+type idleWatch struct {
+	mu    sync.Mutex
+	timer *time.Timer
+	after time.Duration
+}
+
+func watch(after time.Duration, silent func()) *idleWatch {
+	return &idleWatch{timer: time.AfterFunc(after, silent), after: after}
+}
+
+func (w *idleWatch) heard() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer.Reset(w.after)
+}
+
+func (w *idleWatch) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer.Stop()
+}
+
+// listened resets the idle watch with every message.
+type listened struct {
+	Listener
+	heard func()
+}
+
+func (l *listened) Log(line *taskv1.LogLine) { l.heard(); l.Listener.Log(line) }
+func (l *listened) Alive()                   { l.heard(); l.Listener.Alive() }
+
+func (l *listened) Progress(done, total float64, note string) {
+	l.heard()
+	l.Listener.Progress(done, total, note)
+}
+
+func (l *listened) Checkpoint(ctx context.Context, value []byte) error {
+	l.heard()
+	return l.Listener.Checkpoint(ctx, value)
+}
+
+func (l *listened) Artifact(ctx context.Context, a *taskv1.Artifact) error {
+	l.heard()
+	return l.Listener.Artifact(ctx, a)
+}
+
+func (l *listened) Open(ctx context.Context, task, name string) (string, error) {
+	l.heard()
+	return l.Listener.Open(ctx, task, name)
+}
