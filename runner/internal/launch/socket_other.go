@@ -1,0 +1,5 @@
+//go:build !linux
+
+package launch
+
+const socketPathSize = 104
