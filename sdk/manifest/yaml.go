@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -78,7 +77,7 @@ func DecodeYAML(data []byte, v any) error {
 		jsonv2.WithUnmarshalers(jsonv2.UnmarshalFromFunc(decodeDuration)))
 	var wrong *jsonv2.SemanticError
 	if errors.As(err, &wrong) {
-		return doc.explain(wrong)
+		return doc.explain(text, wrong)
 	}
 	return err
 }
@@ -254,7 +253,7 @@ func decodeDuration(dec *jsontext.Decoder, d *time.Duration) error {
 }
 
 // explain turns an error of the JSON decoder into one of the document.
-func (d *yamlDoc) explain(wrong *jsonv2.SemanticError) error {
+func (d *yamlDoc) explain(text []byte, wrong *jsonv2.SemanticError) error {
 	place := d.locate(wrong.JSONPointer)
 	if errors.Is(wrong.Err, jsonv2.ErrUnknownName) {
 		msg := "unknown key"
@@ -264,13 +263,30 @@ func (d *yamlDoc) explain(wrong *jsonv2.SemanticError) error {
 		return yamlErrorf(place.key, place.path, "%s", msg)
 	}
 	value := d.show(place.node)
-	if name := wrong.JSONPointer.LastToken(); string(wrong.JSONValue) == strconv.Quote(name) && value != string(wrong.JSONValue) {
-		place.value, value = place.key, "key "+shorten(name) // the key itself is of the wrong type
+	if isKey(text, wrong.ByteOffset) {
+		place.value, value = place.key, "key "+shorten(wrong.JSONPointer.LastToken())
 	}
 	if wrong.Err != nil && wrong.Err.Error() != "" {
 		return yamlErrorf(place.value, place.path, "%s: %v", value, wrong.Err)
 	}
 	return yamlErrorf(place.value, place.path, "expected %s, got %s", describeType(wrong.GoType), value)
+}
+
+// isKey tells whether a key stands at the offset in compact JSON.
+func isKey(text []byte, offset int64) bool {
+	text = bytes.TrimLeft(text[min(int(offset), len(text)):], ",:")
+	if len(text) == 0 || text[0] != '"' {
+		return false
+	}
+	for i := 1; i+1 < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return text[i+1] == ':'
+		}
+	}
+	return false
 }
 
 // describeType names a Go type as a writer of YAML would.
