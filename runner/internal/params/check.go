@@ -29,12 +29,17 @@ type checker struct {
 // valid; only if it is not, explain finds out what is wrong and where. The walk
 // adds what the library knows nothing of: Outrider's formats, and secrets on the
 // command line.
-func (c *checker) check(tree map[string]any) {
+func (c *checker) check(tree map[string]any) error {
 	top := c.schema.top()
-	if c.schema.resolved.Validate(plain(tree)) != nil && c.explain(c.schema.root, top, tree, nil) == 0 {
+	valid, err := c.schema.valid(tree)
+	if err != nil {
+		return err
+	}
+	if !valid && c.explain(c.schema.root, top, tree, nil) == 0 {
 		c.generic(top, tree, nil, nil)
 	}
 	c.walk(top, tree, nil)
+	return nil
 }
 
 // walk visits every value that is there with what the schema says of its place.

@@ -97,38 +97,57 @@ func position(data []byte, offset int) (line, column int) {
 
 // decodeJSON reads exactly one strict JSON value.
 func decodeJSON(data []byte) (any, error) {
-	d := decoder{text: data, json: jsontext.NewDecoder(bytes.NewBuffer(data))}
+	d := newDecoder(data)
 	v, err := d.value()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.json.ReadToken(); err == nil {
-		return nil, d.fail("there is more after the JSON value")
-	} else if !errors.Is(err, io.EOF) {
-		return nil, d.explain(err)
-	}
-	return v, nil
+	return v, d.end()
 }
 
+// decoder reads strict JSON: no key twice, valid UTF-8, bounded depth.
 type decoder struct {
 	text []byte
 	json *jsontext.Decoder
 }
 
+func newDecoder(data []byte) *decoder {
+	return &decoder{text: data, json: jsontext.NewDecoder(bytes.NewBuffer(data))}
+}
+
+// end refuses anything after the value.
+func (d *decoder) end() error {
+	if _, err := d.json.ReadToken(); err == nil {
+		return d.fail("there is more after the JSON value")
+	} else if !errors.Is(err, io.EOF) {
+		return d.explain(err)
+	}
+	return nil
+}
+
 func (d *decoder) value() (any, error) {
+	switch d.json.PeekKind() {
+	case '{':
+		object := map[string]any{}
+		err := d.members(func(key string) (err error) {
+			object[key], err = d.value()
+			return err
+		})
+		return object, err
+	case '[':
+		array := []any{}
+		err := d.items(func() error {
+			v, err := d.value()
+			array = append(array, v)
+			return err
+		})
+		return array, err
+	}
 	t, err := d.json.ReadToken()
 	if err != nil {
 		return nil, d.explain(err)
 	}
 	switch t.Kind() {
-	case '{', '[':
-		if d.json.StackDepth() > maxDepth {
-			return nil, d.fail(fmt.Sprintf("nests deeper than %d levels", maxDepth))
-		}
-		if t.Kind() == '{' {
-			return d.object()
-		}
-		return d.array()
 	case '"':
 		return d.str(t)
 	case '0':
@@ -144,40 +163,47 @@ func (d *decoder) value() (any, error) {
 	}
 }
 
-func (d *decoder) object() (any, error) {
-	object := map[string]any{}
-	for d.json.PeekKind() != '}' {
+// members reads an object; each reads the value of one key.
+func (d *decoder) members(each func(key string) error) error {
+	return d.inside('{', func() error {
 		t, err := d.json.ReadToken()
 		if err != nil {
-			return nil, d.explain(err)
+			return d.explain(err)
 		}
 		key, err := d.str(t)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if object[key], err = d.value(); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := d.json.ReadToken(); err != nil {
-		return nil, d.explain(err)
-	}
-	return object, nil
+		return each(key)
+	})
 }
 
-func (d *decoder) array() (any, error) {
-	array := []any{}
-	for d.json.PeekKind() != ']' {
-		v, err := d.value()
-		if err != nil {
-			return nil, err
+// items reads an array; each reads one element.
+func (d *decoder) items(each func() error) error { return d.inside('[', each) }
+
+func (d *decoder) inside(open jsontext.Kind, each func() error) error {
+	t, err := d.json.ReadToken()
+	if err != nil {
+		return d.explain(err)
+	}
+	if t.Kind() != open {
+		return d.fail("want " + map[jsontext.Kind]string{'{': "an object", '[': "an array"}[open])
+	}
+	if d.json.StackDepth() > maxDepth {
+		return d.fail(fmt.Sprintf("nests deeper than %d levels", maxDepth))
+	}
+	for {
+		switch d.json.PeekKind() {
+		case '}', ']':
+			if _, err := d.json.ReadToken(); err != nil {
+				return d.explain(err)
+			}
+			return nil
 		}
-		array = append(array, v)
+		if err := each(); err != nil {
+			return err
+		}
 	}
-	if _, err := d.json.ReadToken(); err != nil {
-		return nil, d.explain(err)
-	}
-	return array, nil
 }
 
 // str refuses NUL: neither an argument, a variable nor a PostgreSQL text can

@@ -1,12 +1,10 @@
 package params
 
 import (
-	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/outrider-run/outrider/sdk/manifest"
@@ -71,62 +69,18 @@ func (s *schema) flags() []FlagSpec {
 	return out
 }
 
-// order lists the properties as the author wrote them; what only a $ref or allOf
-// brings follows by name.
+// order lists the properties as the author wrote them, then those that only a
+// $ref or allOf brings.
 func (s *schema) order() []string {
-	known := map[string]bool{}
+	var out []string
 	for _, at := range s.top().must {
-		for name := range at.Properties {
-			known[name] = true
+		for _, name := range at.PropertyOrder {
+			if !slices.Contains(out, name) {
+				out = append(out, name)
+			}
 		}
 	}
-	var out []string
-	for _, name := range keysOf(s.raw, "properties") {
-		if known[name] {
-			out = append(out, name)
-			delete(known, name)
-		}
-	}
-	rest := len(out)
-	for name := range known {
-		out = append(out, name)
-	}
-	slices.Sort(out[rest:])
 	return out
-}
-
-// keysOf reads the keys of one member of an object in the order of the text,
-// which the schema library does not keep.
-func keysOf(raw json.RawMessage, member string) []string {
-	d := jsontext.NewDecoder(bytes.NewBuffer(raw))
-	if d.PeekKind() != '{' {
-		return nil
-	}
-	var out []string
-	inside := false
-	for {
-		t, err := d.ReadToken()
-		if err != nil {
-			return out
-		}
-		switch kind, n := d.StackIndex(d.StackDepth()); {
-		case t.Kind() == '}' && d.StackDepth() <= 1 && inside:
-			return out
-		case kind != '{' || n%2 == 0 || t.Kind() == '{' || t.Kind() == '}':
-		case d.StackDepth() == 1:
-			inside = t.String() == member
-			if !inside {
-				if err := d.SkipValue(); err != nil {
-					return out
-				}
-			}
-		case d.StackDepth() == 2 && inside:
-			out = append(out, t.String())
-			if err := d.SkipValue(); err != nil {
-				return out
-			}
-		}
-	}
 }
 
 func (s *schema) typeWord(n node) string {

@@ -65,7 +65,9 @@ func Merge(raw json.RawMessage, from Sources) (Resolved, error) {
 		return Resolved{}, err
 	}
 	c := checker{schema: s, origins: m.origins, problems: m.problems}
-	c.check(m.tree)
+	if err := c.check(m.tree); err != nil {
+		return Resolved{}, err
+	}
 	if err := m.problems.err(); err != nil {
 		return Resolved{}, err
 	}

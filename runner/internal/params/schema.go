@@ -23,31 +23,36 @@ const rootURI = "outrider://params"
 
 // schema is a component's parameter schema, ready to judge.
 type schema struct {
-	raw      json.RawMessage
 	root     *jsonschema.Schema
-	resolved *jsonschema.Resolved
 	refs     map[*jsonschema.Schema]*jsonschema.Schema // what each $ref leads to
 	patterns map[string]*regexp.Regexp                 // of patternProperties
 }
 
 func compile(raw json.RawMessage) (*schema, error) {
-	root := new(jsonschema.Schema)
-	if err := json.Unmarshal(raw, root); err != nil {
+	root, err := parseSchema(raw)
+	if err != nil {
 		return nil, fmt.Errorf("read the parameter schema: %w", err)
 	}
 	if root.Schema != "" && strings.TrimSuffix(root.Schema, "#") != draft {
 		return nil, fmt.Errorf("read the parameter schema: $schema is %q, want %q", root.Schema, draft)
 	}
 	root.Schema, root.ID = draft, rootURI
-	s := &schema{raw: raw, root: root}
+	s := &schema{root: root}
 	if err := s.link(); err != nil {
 		return nil, fmt.Errorf("read the parameter schema: %w", err)
 	}
-	var err error
-	if s.resolved, err = root.Resolve(nil); err != nil {
-		return nil, fmt.Errorf("read the parameter schema: %w", err)
-	}
 	return s, nil
+}
+
+// valid is the schema library's verdict; an error means that the schema is no
+// good. Resolving costs as much as all else together and --help does not need it,
+// so it comes only now.
+func (s *schema) valid(tree map[string]any) (bool, error) {
+	resolved, err := s.root.Resolve(nil)
+	if err != nil {
+		return false, fmt.Errorf("read the parameter schema: %w", err)
+	}
+	return resolved.Validate(plain(tree)) == nil, nil
 }
 
 // link follows every $ref and refuses what the rest of this package could not
@@ -62,9 +67,6 @@ func (s *schema) link() error {
 		all = append(all, at)
 		if at != s.root && at.ID != "" {
 			return fmt.Errorf("$id %q inside of it is not supported", at.ID)
-		}
-		if at.ItemsArray != nil {
-			return errors.New("items is a list, want prefixItems")
 		}
 		if at.DynamicRef != "" {
 			return fmt.Errorf("$dynamicRef %q is not supported", at.DynamicRef)
