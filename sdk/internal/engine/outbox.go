@@ -63,16 +63,13 @@ func (o *outbox) log(line *taskv1.LogLine) {
 func (o *outbox) report(p *taskv1.Progress) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if now := time.Now(); now.Sub(o.lastProgress) < batchDelay {
-		o.progress = p
+	o.progress = p
+	if time.Since(o.lastProgress) < batchDelay {
 		o.arm()
 		return
-	} else {
-		o.lastProgress = now
 	}
-	o.progress = nil
 	o.flush()
-	o.put(&taskv1.TaskMsg{Msg: &taskv1.TaskMsg_Progress{Progress: p}})
+	o.flushProgress()
 }
 
 func (o *outbox) alive() {
@@ -93,6 +90,7 @@ func (o *outbox) post(m *taskv1.TaskMsg, expect func(seq uint64)) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.flush()
+	o.flushProgress()
 	if expect != nil {
 		expect(o.seq + 1)
 	}
@@ -105,6 +103,7 @@ func (o *outbox) finish(r *taskv1.Result) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.flush()
+	o.flushProgress()
 	o.put(&taskv1.TaskMsg{Msg: &taskv1.TaskMsg_Result{Result: r}})
 	o.closed = true
 	if o.timer != nil {
@@ -130,6 +129,13 @@ func (o *outbox) tick() {
 	defer o.mu.Unlock()
 	o.armed = false
 	o.flush()
+	switch {
+	case o.progress == nil || o.closed:
+	case time.Since(o.lastProgress) < batchDelay:
+		o.arm()
+	default:
+		o.flushProgress()
+	}
 }
 
 func (o *outbox) flush() {
@@ -137,6 +143,9 @@ func (o *outbox) flush() {
 		o.lines, o.size = nil, 0
 		o.put(&taskv1.TaskMsg{Msg: &taskv1.TaskMsg_Log{Log: &taskv1.LogBatch{Lines: lines}}})
 	}
+}
+
+func (o *outbox) flushProgress() {
 	if p := o.progress; p != nil {
 		o.progress, o.lastProgress = nil, time.Now()
 		o.put(&taskv1.TaskMsg{Msg: &taskv1.TaskMsg_Progress{Progress: p}})
