@@ -195,7 +195,7 @@ func (d *decoder) scalar(n *Node, v reflect.Value, path []string) error {
 		}
 		parsed, err := time.ParseDuration(text)
 		if err != nil {
-			d.problem(path, "is no %s", n.expects())
+			d.problem(path, "is not %s", n.expects())
 			return nil
 		}
 		v.SetInt(int64(parsed))
