@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -25,11 +26,17 @@ func (b Bytes) String() string {
 
 // UnmarshalJSON takes text with a unit, or a whole number.
 func (b *Bytes) UnmarshalJSON(raw []byte) error {
-	text := string(raw)
-	if len(raw) > 0 && raw[0] == '"' {
-		if err := json.Unmarshal(raw, &text); err != nil {
-			return err
+	if len(raw) == 0 || raw[0] != '"' {
+		f, err := strconv.ParseFloat(string(raw), 64)
+		if err != nil || f < 0 || f > 1<<53 || f != math.Trunc(f) {
+			return errors.New("a size is text such as 64MiB or a whole number of bytes")
 		}
+		*b = Bytes(f)
+		return nil
+	}
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return err
 	}
 	n, err := humanize.ParseBytes(text)
 	if err != nil || n > math.MaxInt64 {

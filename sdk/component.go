@@ -152,7 +152,8 @@ func object(raw json.RawMessage) (json.RawMessage, error) {
 		return json.RawMessage("{}"), nil
 	}
 	v := jsontext.Value(bytes.Clone(raw))
-	if err := v.Compact(jsontext.AllowInvalidUTF8(true)); err != nil {
+	err := v.Format(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(false), jsontext.PreserveRawStrings(false))
+	if err != nil {
 		return nil, err
 	}
 	if v.Kind() != jsontext.KindBeginObject {
