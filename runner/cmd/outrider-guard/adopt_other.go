@@ -1,0 +1,12 @@
+//go:build !linux
+
+package main
+
+import "syscall"
+
+// adopt: only Linux lets a process adopt; elsewhere the group is all that is ended.
+func adopt() {}
+
+func child() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+func children() []int { return nil }

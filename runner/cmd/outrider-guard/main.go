@@ -1,0 +1,203 @@
+// Command outrider-guard runs a command so that nothing of it outlives the host:
+//
+//	outrider-guard [--lifeline FD] [--dir DIR] -- CMD ARGS…
+//
+// CMD runs in a process group of its own and gets the signals that the guard
+// gets. When FD, the read end of the host's lifeline, ends, CMD's group is asked
+// to stop (SIGTERM), and after two seconds every descendant is killed and DIR
+// removed. The guard exits as CMD does, with 128+n for a signal, and with 125,
+// 126 or 127 when it could not start it. It must start fast: no fmt, no flag.
+package main
+
+import (
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// grace is how long CMD may clean up after the host is gone, and how long the
+// killed may take to be gone.
+const grace = 2 * time.Second
+
+func main() {
+	g, argv := parse(os.Args[1:])
+	// Signals are taken before CMD is started, so that none is lost. Those that
+	// were ignored, as nohup has it, stay so for CMD.
+	signals := make(chan os.Signal, 16)
+	for _, s := range []os.Signal{
+		syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2,
+		syscall.SIGALRM, syscall.SIGCONT, syscall.SIGTSTP, syscall.SIGWINCH,
+	} {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
+	adopt()
+	g.start(argv)
+	go func() {
+		for s := range signals {
+			g.signal(s.(syscall.Signal))
+		}
+	}()
+	if g.lifeline >= 0 {
+		go g.watch()
+	}
+	g.reap()
+}
+
+type guard struct {
+	lifeline int // -1: none
+	dir      string
+	pid      int
+	gone     chan struct{} // closed when the host is gone
+	empty    chan struct{} // closed when no child is left after that
+}
+
+func parse(args []string) (*guard, []string) {
+	g := &guard{lifeline: -1, gone: make(chan struct{}), empty: make(chan struct{})}
+	for len(args) > 1 {
+		switch args[0] {
+		case "--":
+			return g, args[1:]
+		case "--lifeline":
+			fd, err := strconv.Atoi(args[1])
+			if err != nil || fd < 3 {
+				die(125, "--lifeline "+args[1]+": want a descriptor from 3")
+			}
+			syscall.CloseOnExec(fd)
+			g.lifeline = fd
+		case "--dir":
+			g.dir = filepath.Clean(args[1])
+			if !filepath.IsAbs(g.dir) || g.dir == "/" {
+				die(125, "--dir "+args[1]+": want an absolute path of a folder to remove")
+			}
+		default:
+			die(125, "unknown flag "+args[0])
+		}
+		args = args[2:]
+	}
+	die(125, "usage: outrider-guard [--lifeline FD] [--dir DIR] -- CMD ARGS…")
+	return nil, nil
+}
+
+func die(code int, text string) {
+	os.Stderr.WriteString("outrider-guard: " + text + "\n")
+	os.Exit(code)
+}
+
+// start starts CMD, as execvp(3) would: looked up in PATH, and by the shell if
+// it is a script without #! line.
+func (g *guard) start(argv []string) {
+	path, err := lookup(argv[0])
+	if err == nil {
+		attr := &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: child()}
+		g.pid, err = syscall.ForkExec(path, argv, attr)
+		if err == syscall.ENOEXEC {
+			g.pid, err = syscall.ForkExec("/bin/sh", append([]string{"sh", path}, argv[1:]...), attr)
+		}
+	}
+	switch err {
+	case nil:
+	case syscall.ENOENT:
+		die(127, argv[0]+": not found")
+	default:
+		die(126, argv[0]+": "+err.Error())
+	}
+}
+
+func lookup(name string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	found := error(syscall.ENOENT)
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		path := filepath.Join(dir, name)
+		if !strings.Contains(path, "/") {
+			path = "./" + path
+		}
+		st, err := os.Stat(path)
+		if err != nil || st.IsDir() {
+			continue
+		}
+		if st.Mode()&0o111 != 0 {
+			return path, nil
+		}
+		found = syscall.EACCES
+	}
+	return "", found
+}
+
+func (g *guard) signal(s syscall.Signal) { _ = syscall.Kill(-g.pid, s) }
+
+// reap waits for children, adopted ones too. It exits as CMD does, at once,
+// unless the host is gone: then it goes on until no child is left.
+func (g *guard) reap() {
+	code := 0
+	for {
+		var ws syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &ws, 0, nil)
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err != nil: // ECHILD
+			close(g.empty)
+			select {} // watch ends the process
+		case pid != g.pid:
+			continue
+		}
+		if code = ws.ExitStatus(); ws.Signaled() {
+			code = 128 + int(ws.Signal())
+		}
+		select {
+		case <-g.gone:
+		default:
+			os.Exit(code)
+		}
+	}
+}
+
+// watch waits for the end of the host, then for that of everything else.
+func (g *guard) watch() {
+	var b [1]byte
+	for {
+		n, err := syscall.Read(g.lifeline, b[:])
+		if err == nil && n == 0 {
+			break
+		}
+		if err != nil && err != syscall.EINTR {
+			die(125, "read the lifeline: "+err.Error())
+		}
+	}
+	close(g.gone)
+	g.signal(syscall.SIGTERM)
+	g.signal(syscall.SIGCONT) // what is stopped would not hear it
+	if !g.emptyWithin(grace) {
+		for end := time.Now().Add(grace); time.Now().Before(end); {
+			g.signal(syscall.SIGKILL)
+			// The children of a killed one become ours: again until none is left.
+			for _, pid := range children() {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+			if g.emptyWithin(5 * time.Millisecond) {
+				break
+			}
+		}
+	}
+	if g.dir != "" {
+		_ = os.RemoveAll(g.dir)
+	}
+	os.Exit(128 + int(syscall.SIGKILL))
+}
+
+func (g *guard) emptyWithin(d time.Duration) bool {
+	select {
+	case <-g.empty:
+		return true
+	case <-time.After(d):
+		return false
+	}
+}

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const asGuard = "OUTRIDER_GUARD_TEST"
+
+// TestMain is also the guard that the tests start.
+func TestMain(m *testing.M) {
+	if os.Getenv(asGuard) != "" {
+		_ = os.Unsetenv(asGuard)
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// hang turns a hang into a failure; no test depends on its length.
+const hang = time.Minute
+
+type run struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	out    *bufio.Reader
+	err    bytes.Buffer
+	line   *os.File // the host's end of the lifeline
+	outEnd *os.File
+}
+
+// guarded starts the guard with args; {} among them is the lifeline's flag.
+func guarded(t *testing.T, args ...string) *run {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{t: t, cmd: exec.Command(exe, args...)}
+	r.cmd.Env = append(os.Environ(), asGuard+"=1")
+	r.cmd.Stderr = &r.err
+	lifeEnd, line := pipe(t)
+	outEnd, in := pipe(t)
+	r.line, r.out = line, bufio.NewReader(outEnd)
+	r.cmd.Stdout = in
+	r.cmd.ExtraFiles = []*os.File{lifeEnd}
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = lifeEnd.Close()
+	_ = in.Close()
+	t.Cleanup(func() { _ = r.cmd.Process.Kill() })
+	return r
+}
+
+func pipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = r.Close(), w.Close() })
+	return r, w
+}
+
+// line reads one line that the command printed.
+func (r *run) read() string {
+	r.t.Helper()
+	s, err := r.out.ReadString('\n')
+	if err != nil {
+		r.t.Fatalf("after %q: %v; stderr %q", s, err, r.err.String())
+	}
+	return strings.TrimSuffix(s, "\n")
+}
+
+// code waits for the guard and returns its exit code, -1 for a signal.
+func (r *run) code() int {
+	r.t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- r.cmd.Wait() }()
+	select {
+	case err := <-done:
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			r.t.Fatal(err)
+		}
+		return r.cmd.ProcessState.ExitCode()
+	case <-time.After(hang):
+		r.t.Fatal("the guard hangs")
+		return 0
+	}
+}
+
+// rest reads until nobody holds the other end: everything that was started with
+// it is gone.
+func (r *run) rest() string {
+	r.t.Helper()
+	done := make(chan string, 1)
+	go func() {
+		b, _ := io.ReadAll(r.out)
+		done <- string(b)
+	}()
+	select {
+	case s := <-done:
+		return s
+	case <-time.After(hang):
+		r.t.Fatal("somebody still holds stdout")
+		return ""
+	}
+}
+
+func TestExitsAsTheCommand(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, mode os.FileMode, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for name, c := range map[string]struct {
+		args   []string
+		code   int
+		stderr string
+	}{
+		"success":          {[]string{"--", "true"}, 0, ""},
+		"failure":          {[]string{"--", "sh", "-c", "exit 7"}, 7, ""},
+		"signal":           {[]string{"--", "sh", "-c", "kill -TERM $$"}, 143, ""},
+		"path":             {[]string{"--", "/bin/sh", "-c", "exit 3"}, 3, ""},
+		"with the rest":    {[]string{"--lifeline", "3", "--dir", dir, "--", "sh", "-c", "exit 4"}, 4, ""},
+		"script without #": {[]string{"--", write("script", 0o755, "exit $1\n"), "9"}, 9, ""},
+		"not found":        {[]string{"--", "no-such-command"}, 127, "no-such-command: not found"},
+		"no such file":     {[]string{"--", "/no/such/command"}, 127, "/no/such/command: not found"},
+		"not executable":   {[]string{"--", write("plain", 0o644, "")}, 126, "permission denied"},
+		"directory":        {[]string{"--", dir}, 126, "permission denied"},
+		"no command":       {[]string{"--"}, 125, "usage: "},
+		"nothing":          {nil, 125, "usage: "},
+		"unknown flag":     {[]string{"--nope", "x", "--", "true"}, 125, "unknown flag --nope"},
+		"bad lifeline":     {[]string{"--lifeline", "x", "--", "true"}, 125, "--lifeline x"},
+		"no lifeline":      {[]string{"--lifeline", "77", "--", "sleep", "1000"}, 125, "read the lifeline"},
+		"root folder":      {[]string{"--dir", "/", "--", "true"}, 125, "--dir /"},
+		"relative folder":  {[]string{"--dir", "x", "--", "true"}, 125, "--dir x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := guarded(t, c.args...)
+			if got := r.code(); got != c.code {
+				t.Errorf("exit %d, want %d", got, c.code)
+			}
+			if got := r.err.String(); !strings.Contains(got, c.stderr) || (c.stderr == "" && got != "") {
+				t.Errorf("stderr %q, want %q", got, c.stderr)
+			}
+		})
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Errorf("the folder was removed while the host lives: %v", err)
+	}
+}
+
+func TestPassesSignals(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2} {
+		t.Run(sig.String(), func(t *testing.T) {
+			n := strconv.Itoa(int(sig))
+			r := guarded(t, "--", "sh", "-c", `trap 'echo got; exit 5' `+n+`; echo ready; while :; do sleep 0.01; done`)
+			r.read()
+			if err := r.cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.read(); got != "got" {
+				t.Errorf("printed %q", got)
+			}
+			if got := r.code(); got != 5 {
+				t.Errorf("exit %d", got)
+			}
+		})
+	}
+}
+
+func TestIgnoredSignalsStayIgnored(t *testing.T) {
+	signal.Ignore(syscall.SIGHUP)
+	defer signal.Reset(syscall.SIGHUP)
+	r := guarded(t, "--", "sh", "-c", "kill -HUP $$; exit 6")
+	if got := r.code(); got != 6 {
+		t.Errorf("exit %d", got)
+	}
+}
+
+func TestOwnGroupAndNoLifeline(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs /proc")
+	}
+	r := guarded(t, "--lifeline", "3", "--", "sh", "-c", `echo $$; cut -d' ' -f5 /proc/$$/stat; ls -l /proc/$$/fd; exec sleep 1000`)
+	pid := r.read()
+	if group := r.read(); group != pid || group == strconv.Itoa(r.cmd.Process.Pid) {
+		t.Errorf("command %s in group %s", pid, group)
+	}
+	_ = r.line.Close()
+	if fds := r.rest(); strings.Contains(fds, " 3 -> ") {
+		t.Errorf("the lifeline is handed on:\n%s", fds)
+	}
+}
+
+// family prints its own id and starts descendants in the group, in another
+// session, and one whose parent is gone; all of them deaf to SIGTERM.
+const family = `
+trap '' TERM
+sleep 1000 &
+setsid sleep 1000 &
+(setsid sh -c 'sleep 1000 & echo orphaned' &)
+echo ready
+wait
+sleep 1000`
+
+func TestNothingOutlivesTheHost(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux lets a process adopt")
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r := guarded(t, "--lifeline", "3", "--dir", dir, "--", "sh", "-c", family)
+	r.read()
+	r.read()
+	_ = r.line.Close()
+	r.rest()
+	r.code()
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder is left: %v", err)
+	}
+}
+
+func TestGraceWhenTheHostIsGone(t *testing.T) {
+	r := guarded(t, "--lifeline", "3", "--", "sh", "-c",
+		`trap 'echo asked; sleep 0.2; echo done; exit' TERM; echo ready; while :; do sleep 0.01; done`)
+	r.read()
+	_ = r.line.Close()
+	if got := r.rest(); got != "asked\ndone\n" {
+		t.Errorf("printed %q", got)
+	}
+	r.code()
+}
+
+func TestStoppedCommandIsAskedToo(t *testing.T) {
+	r := guarded(t, "--lifeline", "3", "--", "sh", "-c", `trap 'echo asked; exit' TERM; echo ready; kill -STOP $$; while :; do sleep 0.01; done`)
+	r.read()
+	_ = r.line.Close()
+	if got := r.rest(); got != "asked\n" {
+		t.Errorf("printed %q", got)
+	}
+	r.code()
+}
+
+func TestCommandDiesWithTheGuard(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has a death signal")
+	}
+	r := guarded(t, "--", "sh", "-c", "echo ready; exec sleep 1000")
+	r.read()
+	_ = r.cmd.Process.Kill()
+	r.rest()
+	r.code()
+}
