@@ -46,23 +46,24 @@ type Difference struct {
 	Err error
 }
 
-func (d *Difference) String() string { return d.Path + ": " + d.what() }
-
-// Error is as String, for a run that is refused.
-func (d *Difference) Error() string { return "refused by the lock file: " + d.String() }
+func (d *Difference) Error() string { return d.Path + ": " + d.what() }
 
 func (d *Difference) Unwrap() error { return d.Err }
 
 func (d *Difference) what() string {
-	switch {
-	case d.Err != nil && errors.Is(d.Err, fs.ErrNotExist):
-		return "missing; locked with sha256 " + d.Locked
-	case d.Err != nil:
-		return fmt.Sprintf("cannot be read: %v; locked with sha256 %s", d.Err, d.Locked)
-	case d.Locked == "":
-		return "not in the lock file; it has sha256 " + d.Found
+	locked := "locked with sha256 " + d.Locked
+	if d.Locked == "" {
+		locked = "not in the lock file"
 	}
-	return fmt.Sprintf("changed; locked with sha256 %s, found %s", d.Locked, d.Found)
+	switch {
+	case errors.Is(d.Err, fs.ErrNotExist):
+		return "missing; " + locked
+	case d.Err != nil:
+		return fmt.Sprintf("cannot be read: %v; %s", d.Err, locked)
+	case d.Locked == "":
+		return fmt.Sprintf("%s; it has sha256 %s", locked, d.Found)
+	}
+	return fmt.Sprintf("changed; %s, found %s", locked, d.Found)
 }
 
 // ReadLock reads a lock file. fs.ErrNotExist is in the error of one that is not
