@@ -219,4 +219,3 @@ func (b *bench) catalogue() ([]figure, error) {
 		got: median(listing) - median(version), note: fmt.Sprintf("%.1f ms against %.1f ms", median(listing), median(version)),
 	}}, nil
 }
-

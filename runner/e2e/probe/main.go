@@ -99,10 +99,10 @@ func echo(_ context.Context, run *sdk.Run, p echoParams) (map[string]any, error)
 }
 
 type stayParams struct {
-	Mark   string `json:"mark" default:"" help:"File to write the pid to once it runs."`
-	Obey   bool   `json:"obey" default:"true"`
-	Child  bool   `json:"child" default:"false" help:"Start a child that stays too."`
-	Silent bool   `json:"silent" default:"true"`
+	Mark  string        `json:"mark" default:"" help:"FIFO to write the pid to once it runs."`
+	Obey  bool          `json:"obey" default:"true"`
+	Child bool          `json:"child" default:"false" help:"Start a child that stays too."`
+	For   time.Duration `json:"for" default:"0s" help:"Stop after this long; 0 is never."`
 }
 
 // stay stays until it is told to stop, or longer.
@@ -120,17 +120,22 @@ func stay(ctx context.Context, run *sdk.Run, p stayParams) (empty, error) {
 		}
 	}
 	if p.Mark != "" {
-		if err := os.WriteFile(p.Mark+".new", []byte(fmt.Sprint(os.Getpid())), 0o600); err != nil {
-			return empty{}, err
-		}
-		if err := os.Rename(p.Mark+".new", p.Mark); err != nil {
+		if err := os.WriteFile(p.Mark, []byte(fmt.Sprint(os.Getpid())), 0o600); err != nil {
 			return empty{}, err
 		}
 	}
 	if !p.Obey {
 		select {}
 	}
-	<-ctx.Done()
+	var over <-chan time.Time
+	if p.For > 0 {
+		over = time.After(p.For)
+	}
+	select {
+	case <-over:
+		return empty{}, nil
+	case <-ctx.Done():
+	}
 	run.Log().Info("stopping", "why", context.Cause(ctx).Error())
 	return empty{}, context.Cause(ctx)
 }

@@ -1,0 +1,126 @@
+// Package cli is the command line: one file a command, each parses into a
+// request, calls a package that does the work, and renders what came back. No
+// rule of what a run does lives here. It is the only package with urfave/cli.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Streams are the process's own; stdout is data, stderr is talk.
+type Streams struct {
+	In  *os.File
+	Out *os.File
+	Err io.Writer
+}
+
+// Build is what the linker stamped.
+type Build struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision"`
+	Built    string `json:"built"`
+}
+
+// app is what every command gets.
+type app struct {
+	Streams
+	build Build
+}
+
+// Main runs the command line args (args[0] is the program) and returns the exit
+// code. Every error becomes one clear last line on stderr.
+func Main(args []string, s Streams, b Build) int {
+	a := &app{Streams: s, build: b}
+	err := a.root().RunContext(context.Background(), args)
+	var e *exit
+	if errors.As(err, &e) {
+		if e.err != nil {
+			fmt.Fprintln(s.Err, "outrider:", e.err)
+		}
+		return e.code
+	}
+	if err != nil {
+		fmt.Fprintln(s.Err, "outrider:", err)
+		return exitHost
+	}
+	return 0
+}
+
+func (a *app) root() *cli.App {
+	return &cli.App{
+		Name:  "outrider",
+		Usage: "run typed task components beside Digdag, Airflow and cron",
+		Description: "Say hello:      outrider run hello.greet --name you\n" +
+			"See what is there: outrider components\n" +
+			"All commands:   outrider help all",
+		HideHelpCommand:           true,
+		HideVersion:               true,
+		DisableSliceFlagSeparator: true, // values keep their commas
+		Writer:                    a.Out,
+		ErrWriter:                 a.Err,
+		ExitErrHandler:            func(*cli.Context, error) {}, // Main decides
+		OnUsageError:              onUsage,
+		Flags:                     []cli.Flag{helpVersion(), cli.HelpFlag},
+		Commands: []*cli.Command{
+			a.run(), a.components(), a.describe(), a.plugins(), a.newPlugin(),
+			a.doctor(), a.version(), a.completion(), a.complete(), a.help(),
+		},
+		Action: func(c *cli.Context) error {
+			if c.Bool("version") {
+				return a.printVersion("text")
+			}
+			if c.Args().Len() > 0 {
+				return unknownCommand(c, c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+}
+
+func helpVersion() cli.Flag {
+	return &cli.BoolFlag{Name: "version", Usage: "print the version", DisableDefaultText: true}
+}
+
+func unknownCommand(c *cli.Context, name string) error {
+	var names []string
+	for _, cmd := range c.App.Commands {
+		if !cmd.Hidden {
+			names = append(names, cmd.Name)
+		}
+	}
+	hint := "see outrider --help"
+	if n := near(name, names); n != "" {
+		hint = "did you mean `outrider " + n + "`?"
+	} else if strings.Contains(name, ".") {
+		hint = "to run a component: outrider run " + name
+	}
+	return usage("there is no command %q; %s", name, hint)
+}
+
+// help is written out because urfave's own answers an unknown topic with exit 3.
+func (a *app) help() *cli.Command {
+	return &cli.Command{
+		Name:      "help",
+		Usage:     "show help; `help all` lists every command",
+		ArgsUsage: "[all | COMMAND]",
+		Action: func(c *cli.Context) error {
+			root := c.Lineage()[len(c.Lineage())-2]
+			switch topic := c.Args().First(); topic {
+			case "", "all":
+				return cli.ShowAppHelp(root)
+			default:
+				if root.App.Command(topic) == nil {
+					return unknownCommand(root, topic)
+				}
+				return root.App.RunContext(c.Context, []string{"outrider", topic, "--help"})
+			}
+		},
+	}
+}

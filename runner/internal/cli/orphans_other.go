@@ -1,0 +1,6 @@
+//go:build !linux
+
+package cli
+
+// orphans needs /proc.
+func orphans() []string { return nil }

@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/oklog/ulid/v2"
+	"github.com/urfave/cli/v2"
+
+	"github.com/outrider-run/outrider/runner/internal/run"
+)
+
+// runRequest is what the host's flags of `outrider run` ask for.
+type runRequest struct {
+	name   string
+	args   []string
+	params string
+	sets   []string
+	spec   run.Spec
+	output string
+	format string
+	level  hclog.Level
+	dryRun bool
+	yes    bool
+	skip   int
+	setup  setup
+}
+
+func (a *app) run() *cli.Command {
+	return &cli.Command{
+		Name:      "run",
+		Usage:     "run a component",
+		ArgsUsage: "COMPONENT [component flags]",
+		Description: "The host's flags stand before the component's name, the component's behind it:\n\n" +
+			"  outrider run --timeout 5m hello.greet --name you\n" +
+			"  outrider run hello.greet --help\n" +
+			"  echo '{\"name\": \"you\"}' | outrider run --params - hello.greet\n\n" +
+			"Parameters come from, later ones winning: the schema's defaults, --params, --set, the\n" +
+			"component's flags. stdout is one line, the outputs as JSON; all else goes to stderr.\n\n" +
+			"Exit codes: 0 done; 1 failed, a retry may help; 2 usage or bad parameters; 3 failed for\n" +
+			"good; 5 the plugin broke; 124 timed out; 125 the host failed; 128+n after signal n.",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "params", Usage: "read parameters from `FILE` (JSON or YAML; - is stdin)"},
+			&cli.StringSliceFlag{Name: "set", Usage: "set one parameter, `PATH=VALUE`, e.g. --set a.b=1 (again for more)"},
+			&cli.DurationFlag{Name: "timeout", Usage: "end the run after `T`, retries included"},
+			&cli.DurationFlag{Name: "idle-timeout", Usage: "end an attempt that sends no message for `T`"},
+			&cli.IntFlag{Name: "retries", Usage: "make up to `N` more attempts when a retry may help"},
+			&cli.StringFlag{Name: "backoff", Usage: "wait `FIRST..LONGEST` before retries, doubling", Value: "1s..5m"},
+			&cli.StringFlag{Name: "output", Usage: "write the outputs to `FILE` too, whole or not at all"},
+			&cli.StringFlag{Name: "log-format", Usage: "`text` or json; json ends with the outcome", Value: "text"},
+			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of what is shown: trace, debug, info, warn, error", Value: "info"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "show the resolved parameters and where each came from; run nothing", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "yes", Usage: "run a destructive component without asking", DisableDefaultText: true},
+			&cli.IntFlag{Name: "skip-code", Usage: "exit with `N` when the component skips", DefaultText: "0"},
+		}, setupFlags()...),
+		OnUsageError: onUsage,
+		Action: func(c *cli.Context) error {
+			r, err := parseRun(c)
+			if err != nil {
+				return err
+			}
+			return a.doRun(c.Context, r)
+		},
+	}
+}
+
+func parseRun(c *cli.Context) (runRequest, error) {
+	r := runRequest{
+		name: c.Args().First(), args: c.Args().Tail(),
+		params: c.String("params"), sets: c.StringSlice("set"), output: c.String("output"),
+		dryRun: c.Bool("dry-run"), yes: c.Bool("yes"), skip: c.Int("skip-code"),
+		setup: parseSetup(c),
+	}
+	if r.name == "" {
+		return r, usage("which component? see outrider components, and outrider run --help")
+	}
+	r.spec = run.Spec{Timeout: c.Duration("timeout"), IdleTimeout: c.Duration("idle-timeout"), Retries: c.Int("retries")}
+	if r.spec.Timeout < 0 || r.spec.IdleTimeout < 0 || r.spec.Retries < 0 {
+		return r, usage("--timeout, --idle-timeout and --retries cannot be negative")
+	}
+	if r.skip < 0 || r.skip > 255 {
+		return r, usage("--skip-code %d: want 0 to 255", r.skip)
+	}
+	var err error
+	if r.spec.Backoff, err = run.ParseBackoff(c.String("backoff")); err != nil {
+		return r, usage("--%w", err)
+	}
+	if r.format = c.String("log-format"); r.format != "text" && r.format != "json" {
+		return r, usage("--log-format %q: want text or json", r.format)
+	}
+	if r.level = hclog.LevelFromString(c.String("log-level")); r.level == hclog.NoLevel {
+		return r, usage("--log-level %q: want trace, debug, info, warn or error", c.String("log-level"))
+	}
+	return r, nil
+}
+
+func (a *app) doRun(ctx context.Context, r runRequest) error {
+	began := time.Now()
+	ctx, kill, stop := withSignals(ctx)
+	defer stop()
+	p, err := a.prepare(ctx, r)
+	if err != nil || p == nil {
+		return err
+	}
+	id := ulid.Make().String()
+	t := newTalk(a.Err, r.name, r.format, r.level)
+	t.redact = p.redact
+	o, err := a.execute(ctx, kill, id, r, p, t)
+	if err != nil {
+		return err
+	}
+	o.Message = p.redact.String(o.Message)
+	if o.State == run.Success {
+		o.Output = p.redact.JSON(o.Output)
+	}
+	return a.deliver(id, r, o, t, time.Since(began))
+}
+
+// deliver writes the outcome, then the outputs: stdout's one line is the last
+// thing that a run writes.
+func (a *app) deliver(id string, r runRequest, o run.Outcome, t *talk, took time.Duration) error {
+	written := false
+	if o.State == run.Success && r.output != "" {
+		if err := writeWhole(r.output, append(o.Output, '\n')); err != nil {
+			o = undelivered(o, "write --output: "+err.Error())
+		}
+		written = o.State == run.Success
+	}
+	t.outcome(id, o, took)
+	line := o.Output
+	if o.State == run.Skipped {
+		line = json.RawMessage("{}")
+	}
+	if line == nil {
+		return &exit{code: o.Exit(r.skip)}
+	}
+	if _, err := a.Out.Write(append(line, '\n')); err != nil && !written {
+		o = undelivered(o, "write the outputs to stdout: "+err.Error())
+		t.outcome(id, o, took)
+	}
+	if code := o.Exit(r.skip); code != 0 {
+		return &exit{code: code}
+	}
+	return nil
+}
+
+// undelivered is the outcome of a run whose work is done and whose outputs did
+// not reach the caller.
+func undelivered(o run.Outcome, why string) run.Outcome {
+	o.State, o.Code = run.Failed, run.CodeUndelivered
+	o.Message = "the task succeeded, but its outputs were not delivered: " + why
+	return o
+}

@@ -1,0 +1,89 @@
+package cli_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/outrider-run/outrider/runner/internal/cli"
+)
+
+// pluginsEnv hands the folder with the built test plugins to the scripts.
+const pluginsEnv = "CLI_TEST_PLUGINS"
+
+func TestMain(m *testing.M) {
+	testscript.Main(withPlugins{m}, map[string]func(){
+		"outrider": func() {
+			os.Exit(cli.Main(os.Args, cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr},
+				cli.Build{Version: "v0.0.0-test", Revision: "abc", Built: "today"}))
+		},
+	})
+}
+
+// withPlugins builds the test plugins before the tests; testscript runs it only
+// where this binary is not the command itself.
+type withPlugins struct{ m *testing.M }
+
+func (w withPlugins) Run() int {
+	dir, err := buildPlugins()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.Setenv(pluginsEnv, dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return w.m.Run()
+}
+
+func buildPlugins() (string, error) {
+	dir, err := os.MkdirTemp("", "plugins")
+	if err != nil {
+		return "", err
+	}
+	for name, pkg := range map[string]string{"hello": "examples/hello", "probe": "runner/e2e/probe"} {
+		cmd := exec.Command("go", "build", "-tags", "urfave_cli_no_docs,grpcnotrace",
+			"-o", filepath.Join(dir, "outrider-plugin-"+name), "github.com/outrider-run/outrider/"+pkg)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+		}
+	}
+	return dir, nil
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			home := filepath.Join(e.WorkDir, "home")
+			e.Setenv("HOME", home)
+			e.Setenv("OUTRIDER_PLUGIN_PATH", os.Getenv(pluginsEnv))
+			e.Setenv("PLUGINS", os.Getenv(pluginsEnv))
+			return os.Mkdir(home, 0o755)
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits},
+	})
+}
+
+// exits runs a command and compares its exit code: exits CODE COMMAND ARGS…
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND ARGS…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if e, ok := err.(*exec.ExitError); ok {
+		got = fmt.Sprint(e.ExitCode())
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
