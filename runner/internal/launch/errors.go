@@ -58,22 +58,29 @@ func (p *Plugin) failedStart(cause error) error {
 	}
 	// The exit of a process that goes by itself says more than a lost connection.
 	exit := p.exitWithin(p.o.Stop.Kill)
+	if exit != nil && exit.Signal == syscall.SIGKILL && p.refused.Load() {
+		exit = nil
+	}
 	p.Close()
-	if e := p.stdout.greeting(); e.seen {
-		if bad := e.check(); bad != nil {
-			bad.Path, bad.Tail = p.o.Command.Path, p.stderr.text()
+	tail := p.stderr.text()
+	g := p.stdout.greeting()
+	if g.seen {
+		if bad := g.check(); bad != nil {
+			bad.Path, bad.Tail = p.o.Command.Path, tail
 			return bad
 		}
 	}
 	e := failed(p.o, CodeStart, nil)
-	e.Exit, e.Tail = exit, p.stderr.text()
+	e.Exit, e.Tail = exit, tail
 	switch {
-	case exit != nil && p.stdout.greeting().seen:
-		e.Err = fmt.Errorf("ended (%s) before it took a connection%s", exit, said(e.Tail))
+	case exit != nil && g.seen:
+		e.Err = fmt.Errorf("ended (%s) before it took a connection%s", exit, said(tail))
 	case exit != nil:
-		e.Err = fmt.Errorf("ended (%s) without a handshake%s; is it an Outrider plugin, built for this machine?", exit, said(e.Tail))
+		e.Err = fmt.Errorf("ended (%s) without a handshake%s; is it an Outrider plugin, built for this machine?", exit, said(tail))
+	case !g.seen:
+		e.Err = fmt.Errorf("closed its stdout without a handshake%s; is it an Outrider plugin?", said(tail))
 	default:
-		e.Err = fmt.Errorf("connect: %w%s", cause, said(e.Tail))
+		e.Err = fmt.Errorf("connect: %w%s", cause, said(tail))
 	}
 	return e
 }
@@ -119,6 +126,9 @@ func notStarted(o Options, err error) error {
 	case errors.Is(err, syscall.ETXTBSY):
 		return failed(o, CodeStart, fmt.Errorf(
 			"somebody still writes to it: install a plugin under another name and rename it: %w", err))
+	}
+	if errors.Is(err, syscall.EAGAIN) {
+		err = fmt.Errorf("the system has no room for another process (see ulimit -u, and the pids limit of a container): %w", err)
 	}
 	return failed(o, CodeStart, err)
 }

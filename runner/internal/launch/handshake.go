@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hashicorp/go-plugin"
+
 	"github.com/outrider-run/outrider/sdk/protocol"
 )
 
@@ -30,6 +32,7 @@ type greeting struct {
 	version int
 	network string
 	address string
+	rpc     string
 }
 
 func (h *handshake) init(log func([]byte)) {
@@ -92,8 +95,12 @@ func parseGreeting(b []byte) (greeting, int) {
 		if err != nil {
 			continue
 		}
-		address, _, _ := strings.Cut(string(b[mid+len(network)+2:]), "|")
-		return greeting{seen: true, version: version, network: network, address: address}, at
+		rest := strings.Split(strings.TrimSpace(string(b[mid+len(network)+2:])), "|")
+		g := greeting{seen: true, version: version, network: network, address: rest[0]}
+		if len(rest) > 1 {
+			g.rpc = rest[1]
+		}
+		return g, at
 	}
 	return greeting{}, 0
 }
@@ -108,6 +115,9 @@ func (g greeting) check() *Error {
 		}
 		return &Error{Code: CodeProtocol, Err: fmt.Errorf(
 			"it speaks version %d of the protocol and this host %s: %s", g.version, supported(), advice)}
+	}
+	if g.rpc != string(plugin.ProtocolGRPC) {
+		return &Error{Code: CodeProtocol, Err: fmt.Errorf("it speaks %q, and Outrider takes gRPC only", g.rpc)}
 	}
 	if g.network != "unix" {
 		return &Error{Code: CodeStart, Err: fmt.Errorf(

@@ -96,6 +96,7 @@ type Plugin struct {
 	begun   atomic.Bool // Execute was called
 	orderly atomic.Bool // no task runs: the process may exit by itself
 	killed  atomic.Bool // by Kill
+	refused atomic.Bool // go-plugin took it for no plugin, and killed it
 	over    atomic.Bool // Close has returned: no line any more
 	closed  sync.Once
 }

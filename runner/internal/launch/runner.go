@@ -110,8 +110,9 @@ func (a *adapter) Wait(context.Context) error {
 	return nil
 }
 
-// Kill is go-plugin's last resort.
+// Kill is what go-plugin does to a plugin that it refuses, and its last resort.
 func (a *adapter) Kill(context.Context) error {
+	a.p.refused.Store(true)
 	a.p.running().KillGroup()
 	return nil
 }

@@ -39,8 +39,8 @@ type Process struct {
 }
 
 // Start starts s. A program file that somebody still has open for writing
-// (ETXTBSY, also for a moment after each fork of the writer) is tried again for
-// about a second.
+// (ETXTBSY, also for a moment after each fork of the writer) and a system
+// without room for another process (EAGAIN) are tried again for about a second.
 func Start(ctx context.Context, s Spec) (*Process, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -72,8 +72,8 @@ func Start(ctx context.Context, s Spec) (*Process, error) {
 	return c, nil
 }
 
-// busyTries bounds how often a busy program file is tried, with waits of 1, 2,
-// 4 … 512 ms between.
+// busyTries bounds how often a start is tried, with waits of 1, 2, 4 … 512 ms
+// between.
 const busyTries = 11
 
 func start(ctx context.Context, path string, argv []string, attr *os.ProcAttr) (*os.Process, error) {
@@ -86,7 +86,8 @@ func start(ctx context.Context, path string, argv []string, attr *os.ProcAttr) (
 		if err == nil {
 			return p, nil
 		}
-		if !errors.Is(err, syscall.ETXTBSY) || try == busyTries {
+		busy := errors.Is(err, syscall.ETXTBSY) || errors.Is(err, syscall.EAGAIN)
+		if !busy || try == busyTries {
 			return nil, fmt.Errorf("start %s: %w", path, unwrapped(err))
 		}
 		select {

@@ -1,0 +1,3 @@
+package launch
+
+func hostMain([]string) {}
