@@ -156,14 +156,10 @@ func (p *argParser) leftover(arg string) {
 			return
 		}
 	}
-	p.add("unexpected argument%s; parameters are flags, as in --name VALUE", nameOnly(arg))
-}
-
-func nameOnly(arg string) string {
-	if name, _, assigns := strings.Cut(arg, "="); assigns {
+	if assigns {
 		arg = name + "=…"
 	}
-	return " " + quote(arg)
+	p.add("unexpected argument %s; parameters are flags, as in --name VALUE", quote(arg))
 }
 
 func (p *argParser) add(format string, args ...any) {

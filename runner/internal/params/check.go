@@ -39,6 +39,7 @@ func (c *checker) check(tree map[string]any) error {
 		c.generic(top, tree, nil, nil)
 	}
 	c.walk(top, tree, nil)
+	slices.SortStableFunc(c.problems.List, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
 	return nil
 }
 
@@ -48,6 +49,7 @@ func (c *checker) walk(n node, v any, at path) {
 		return
 	}
 	switch v := v.(type) {
+	case nil:
 	case []any:
 		items := c.schema.items(n)
 		for i, item := range v {
@@ -63,7 +65,11 @@ func (c *checker) walk(n node, v any, at path) {
 			return
 		}
 		if want, ok := checkFormat(n.format(), v); !ok {
-			c.add(at, "got "+describe(v, false)+", want "+want)
+			c.add(at, "got "+describe(v, c.hidden(n))+", want "+want)
+		}
+	default:
+		if n.format() == manifest.FormatSecret {
+			c.wrongType(n, v, at)
 		}
 	}
 }
@@ -103,6 +109,22 @@ func (c *checker) report(at path, text, from string) int {
 		c.problems.add(p)
 	}
 	return 1
+}
+
+// hidden reports whether a value must not be shown: it is a secret, or stands where
+// one should be, as a literal does in the place of a map of secrets.
+func (c *checker) hidden(n node) bool {
+	seen := map[*jsonschema.Schema]bool{}
+	var visit func(*jsonschema.Schema) bool
+	visit = func(s *jsonschema.Schema) bool {
+		if s == nil || seen[s] {
+			return false
+		}
+		seen[s] = true
+		return s.Format == manifest.FormatSecret || visit(c.schema.refs[s]) ||
+			slices.ContainsFunc(children(s), func(sub child) bool { return visit(sub.schema) })
+	}
+	return slices.ContainsFunc(n.may, visit)
 }
 
 // checkFormat judges the formats that Outrider gives a meaning; want is what was

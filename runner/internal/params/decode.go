@@ -6,81 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strconv"
 	"strings"
 
-	"github.com/dustin/go-humanize"
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/outrider-run/outrider/sdk/manifest"
-	"github.com/outrider-run/outrider/sdk/protocol"
 )
 
 // maxDepth is how deep parameters may nest; nobody writes more by hand, and what
 // reads them downstream often recurses.
 const maxDepth = 200
-
-// decodeSource reads a params file or stdin into a tree: map[string]any, []any,
-// string, bool, nil, int64, uint64, float64, and json.Number for a whole number
-// that fits none of these.
-func decodeSource(data []byte, name string) (map[string]any, error) {
-	if len(data) > protocol.MaxParams {
-		return nil, fmt.Errorf("%s: is %s, more than the %s that parameters may have", name, size(len(data)), size(protocol.MaxParams))
-	}
-	data, err := trimBOM(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, fmt.Errorf("%s: is empty, want a JSON or YAML object", name)
-	}
-	yaml := isYAML(name, data)
-	if yaml {
-		if data, err = manifest.YAMLToJSON(data); err != nil {
-			return nil, fmt.Errorf("%s: not YAML: %s", name, firstLine(err))
-		}
-		if string(data) == "null" { // comments alone
-			return map[string]any{}, nil
-		}
-		if len(data) > protocol.MaxParams {
-			return nil, fmt.Errorf("%s: is %s as JSON, more than the %s that parameters may have", name, size(len(data)), size(protocol.MaxParams))
-		}
-	}
-	v, err := decodeJSON(data)
-	if err != nil {
-		var at *positionError
-		if errors.As(err, &at) && !yaml {
-			line, column := position(data, at.offset)
-			return nil, fmt.Errorf("%s:%d:%d: %w", name, line, column, err)
-		}
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	object, ok := v.(map[string]any)
-	if !ok {
-		return nil, fmt.Errorf("%s: holds %s, want an object", name, describe(v, false))
-	}
-	return object, nil
-}
-
-// isYAML goes by the extension; without a telling one, what opens with a brace
-// is JSON.
-func isYAML(name string, data []byte) bool {
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".json":
-		return false
-	case ".yml", ".yaml":
-		return true
-	}
-	return !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{"))
-}
-
-func trimBOM(data []byte) ([]byte, error) {
-	if bytes.HasPrefix(data, []byte{0xFF, 0xFE}) || bytes.HasPrefix(data, []byte{0xFE, 0xFF}) {
-		return nil, errors.New("is UTF-16, want UTF-8")
-	}
-	return bytes.TrimPrefix(data, []byte("\uFEFF")), nil
-}
 
 // positionError is an error at a byte of the text.
 type positionError struct {
@@ -240,9 +174,16 @@ func (d *decoder) explain(err error) error {
 	case bytes.HasPrefix(rest, []byte{0}):
 		text = "a NUL byte is not allowed"
 	}
-	for _, word := range []string{"NaN", "Infinity", "-Infinity", "nan", "inf"} {
+	if next := bytes.TrimLeft(rest, ", \t\r\n"); len(next) > 0 && rest[0] == ',' && (next[0] == '}' || next[0] == ']') {
+		text = "a comma too much"
+	}
+	if offset > 0 && d.text[offset-1] == '-' {
+		offset--
+		rest = d.text[offset:]
+	}
+	for _, word := range []string{"NaN", "Infinity", "-Infinity", "nan", "inf", "-inf"} {
 		if bytes.HasPrefix(rest, []byte(word)) {
-			text = fmt.Sprintf("%s is not a JSON number", word)
+			text = word + " is not a JSON number"
 		}
 	}
 	return &positionError{offset: offset, text: text}
@@ -253,6 +194,9 @@ func number(text string) (any, error) {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		return nil, errors.New("a number is out of range")
+	}
+	if f == 0 {
+		return int64(0), nil // -0.0 too
 	}
 	if strings.ContainsAny(text, ".eE") {
 		return f, nil
@@ -265,11 +209,3 @@ func number(text string) (any, error) {
 	}
 	return json.Number(text), nil
 }
-
-// firstLine leaves out the excerpt of the source, which may hold a secret.
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
-}
-
-func size(n int) string { return humanize.IBytes(uint64(n)) }

@@ -29,7 +29,7 @@ func (c *checker) explain(s *jsonschema.Schema, n node, v any, at path) int {
 	found += c.fixed(s, n, v, at)
 	for _, l := range leaves() {
 		if sub := l.part(s); sub != nil && !c.leafOK(s, l.keyword, sub, v) {
-			found += c.add(at, "got "+l.got(v, n.secret())+", want "+l.want(s))
+			found += c.add(at, "got "+l.got(v, c.hidden(n))+", want "+l.want(s))
 		}
 	}
 	for _, sub := range s.AllOf {
@@ -57,7 +57,7 @@ func hasType(types []string, v any) bool {
 // quotes, a lone item where a list is wanted.
 func (c *checker) wrongType(n node, v any, at path) int {
 	hint := ""
-	if s, ok := v.(string); ok && !n.secret() {
+	if s, ok := v.(string); ok && !c.hidden(n) {
 		if inner, err := decodeJSON([]byte(s)); err == nil && hasType(n.types(), inner) && !commandLine(c.origins.of(at)) {
 			hint = "; leave out the quotes"
 		}
@@ -68,15 +68,15 @@ func (c *checker) wrongType(n node, v any, at path) int {
 	if _, isArray := v.([]any); !isArray && n.only("array") && v != nil {
 		hint = "; even a single item stands in [ ]"
 	}
-	return c.add(at, "got "+describe(v, n.secret())+", want "+n.words()+hint)
+	return c.add(at, "got "+describe(v, c.hidden(n))+", want "+n.words()+hint)
 }
 
 // fixed judges enum and const.
 func (c *checker) fixed(s *jsonschema.Schema, n node, v any, at path) int {
 	found := 0
 	if s.Enum != nil && !c.leafOK(s, "enum", &jsonschema.Schema{Enum: s.Enum}, v) {
-		text := "got " + describe(v, n.secret()) + ", want " + oneOf(s.Enum)
-		if word, ok := v.(string); ok && !n.secret() {
+		text := "got " + describe(v, c.hidden(n)) + ", want " + oneOf(s.Enum)
+		if word, ok := v.(string); ok && !c.hidden(n) {
 			var names []string
 			for _, e := range s.Enum {
 				if name, ok := e.(string); ok {
@@ -88,7 +88,7 @@ func (c *checker) fixed(s *jsonschema.Schema, n node, v any, at path) int {
 		found += c.add(at, text)
 	}
 	if s.Const != nil && !c.leafOK(s, "const", &jsonschema.Schema{Const: s.Const}, v) {
-		found += c.add(at, "got "+describe(v, n.secret())+", want "+describe(*s.Const, false))
+		found += c.add(at, "got "+describe(v, c.hidden(n))+", want "+describe(*s.Const, false))
 	}
 	return found
 }
@@ -199,11 +199,11 @@ func (c *checker) branches(s *jsonschema.Schema, n node, v any, at path) int {
 			found += c.noBranch(s.OneOf, n, v, at)
 		case len(fits) > 1:
 			found += c.add(at, fmt.Sprintf("got %s, which fits %d of the alternatives (%s), want exactly one",
-				describe(v, n.secret()), len(fits), strings.Join(fits, ", ")))
+				describe(v, c.hidden(n)), len(fits), strings.Join(fits, ", ")))
 		}
 	}
 	if s.Not != nil && c.judge(s.Not, v) == nil {
-		found += c.add(at, "got "+describe(v, n.secret())+", which is excluded")
+		found += c.add(at, "got "+describe(v, c.hidden(n))+", which is excluded")
 	}
 	if s.If != nil {
 		then := s.Then
@@ -243,5 +243,5 @@ func (c *checker) noBranch(branches []*jsonschema.Schema, n node, v any, at path
 			return found
 		}
 	}
-	return c.add(at, "got "+describe(v, n.secret())+", which fits none of the alternatives: "+strings.Join(words, "; "))
+	return c.add(at, "got "+describe(v, c.hidden(n))+", which fits none of the alternatives: "+strings.Join(words, "; "))
 }

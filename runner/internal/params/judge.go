@@ -1,10 +1,8 @@
 package params
 
 import (
-	"fmt"
 	"net/url"
 	"reflect"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -30,7 +28,7 @@ func leaves() []leaf {
 		return leaf{keyword, partOf(get, set), func(s *S) string { return words + " " + text(*get(s)) }, describe}
 	}
 	count := func(keyword, words, unit string, got func(any, bool) string, get func(*S) *int, set func(*S, *int)) leaf {
-		return leaf{keyword, partOf(get, set), func(s *S) string { return fmt.Sprintf("%s %d %s", words, *get(s), unit) }, got}
+		return leaf{keyword, partOf(get, set), func(s *S) string { return words + " " + plural(*get(s), unit) }, got}
 	}
 	return []leaf{
 		number("minimum", "at least", func(s *S) *float64 { return s.Minimum }, func(s *S, f *float64) { s.Minimum = f }),
@@ -38,12 +36,12 @@ func leaves() []leaf {
 		number("exclusiveMinimum", "more than", func(s *S) *float64 { return s.ExclusiveMinimum }, func(s *S, f *float64) { s.ExclusiveMinimum = f }),
 		number("exclusiveMaximum", "less than", func(s *S) *float64 { return s.ExclusiveMaximum }, func(s *S, f *float64) { s.ExclusiveMaximum = f }),
 		number("multipleOf", "a multiple of", func(s *S) *float64 { return s.MultipleOf }, func(s *S, f *float64) { s.MultipleOf = f }),
-		count("minLength", "at least", "characters", length, func(s *S) *int { return s.MinLength }, func(s *S, i *int) { s.MinLength = i }),
-		count("maxLength", "at most", "characters", length, func(s *S) *int { return s.MaxLength }, func(s *S, i *int) { s.MaxLength = i }),
-		count("minItems", "at least", "items", describe, func(s *S) *int { return s.MinItems }, func(s *S, i *int) { s.MinItems = i }),
-		count("maxItems", "at most", "items", describe, func(s *S) *int { return s.MaxItems }, func(s *S, i *int) { s.MaxItems = i }),
-		count("minProperties", "at least", "keys", describe, func(s *S) *int { return s.MinProperties }, func(s *S, i *int) { s.MinProperties = i }),
-		count("maxProperties", "at most", "keys", describe, func(s *S) *int { return s.MaxProperties }, func(s *S, i *int) { s.MaxProperties = i }),
+		count("minLength", "at least", "character", length, func(s *S) *int { return s.MinLength }, func(s *S, i *int) { s.MinLength = i }),
+		count("maxLength", "at most", "character", length, func(s *S) *int { return s.MaxLength }, func(s *S, i *int) { s.MaxLength = i }),
+		count("minItems", "at least", "item", describe, func(s *S) *int { return s.MinItems }, func(s *S, i *int) { s.MinItems = i }),
+		count("maxItems", "at most", "item", describe, func(s *S) *int { return s.MaxItems }, func(s *S, i *int) { s.MaxItems = i }),
+		count("minProperties", "at least", "key", describe, func(s *S) *int { return s.MinProperties }, func(s *S, i *int) { s.MinProperties = i }),
+		count("maxProperties", "at most", "key", describe, func(s *S) *int { return s.MaxProperties }, func(s *S, i *int) { s.MaxProperties = i }),
 		{
 			"pattern",
 			func(s *S) *S {
@@ -85,7 +83,7 @@ func length(v any, secret bool) string {
 	if secret {
 		return "string (hidden)"
 	}
-	return describe(v, false) + " of " + strconv.Itoa(utf8.RuneCountInString(s)) + " characters"
+	return describe(v, false) + " of " + plural(utf8.RuneCountInString(s), "character")
 }
 
 // leafOK lets the library judge v by one keyword of s.
@@ -157,7 +155,7 @@ func intricate(s *jsonschema.Schema) []string {
 // generic reports a verdict where nothing better is known. The library's own text
 // quotes values, secret ones too, so it is not shown.
 func (c *checker) generic(n node, v any, at path, keywords []string) int {
-	text := "got " + describe(v, n.secret()) + ", which the schema refuses"
+	text := "got " + describe(v, c.hidden(n)) + ", which the schema refuses"
 	if len(keywords) > 0 {
 		text += " (" + strings.Join(keywords, ", ") + ")"
 	}

@@ -28,9 +28,16 @@ func (d *decoder) schema(s *jsonschema.Schema) error {
 		s.Not = &jsonschema.Schema{}
 		return d.json.SkipValue()
 	case '{':
-		return d.members(func(keyword string) error { return d.keyword(keyword, s) })
+		return d.members(func(keyword string) error { return within(keyword, d.keyword(keyword, s)) })
 	}
 	return errors.New("want a schema, which is an object or a boolean")
+}
+
+func within(key string, err error) error {
+	if err != nil {
+		err = fmt.Errorf("%s: %w", key, err)
+	}
+	return err
 }
 
 // keyword reads the value of one into where the library expects it. What judges
@@ -44,14 +51,16 @@ func (d *decoder) keyword(keyword string, s *jsonschema.Schema) error {
 	case **any:
 		*to = new(any)
 		v, err := d.value()
-		**to = v
+		**to = plain(v)
 		return err
 	case *string:
 		return scalar(d, to)
 	case *bool:
 		return scalar(d, to)
 	case *[]any:
-		return scalar(d, to)
+		err := scalar(d, to)
+		*to, _ = plain(*to).([]any)
+		return err
 	case *[]string:
 		return d.words(to)
 	case **float64:
@@ -73,7 +82,7 @@ func (d *decoder) keyword(keyword string, s *jsonschema.Schema) error {
 				s.PropertyOrder = append(s.PropertyOrder, key)
 			}
 			(*to)[key] = new(jsonschema.Schema)
-			return d.schema((*to)[key])
+			return within(key, d.schema((*to)[key]))
 		})
 	case *map[string][]string:
 		*to = map[string][]string{}

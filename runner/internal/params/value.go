@@ -42,9 +42,9 @@ func describe(v any, secret bool) string {
 	case nil:
 		return t
 	case []any:
-		return fmt.Sprintf("array of %d", len(v))
+		return "array of " + plural(len(v), "item")
 	case map[string]any:
-		return fmt.Sprintf("object with %d keys", len(v))
+		return "object with " + plural(len(v), "key")
 	case string:
 		if secret {
 			return "string (hidden)"
@@ -57,7 +57,14 @@ func describe(v any, secret bool) string {
 	return t + " " + text(v)
 }
 
-// text is a scalar as it stands in JSON.
+func plural(n int, unit string) string {
+	if n != 1 {
+		unit += "s"
+	}
+	return strconv.Itoa(n) + " " + unit
+}
+
+// text is a value as it stands in JSON.
 func text(v any) string {
 	b, err := appendJSON(nil, v)
 	if err != nil {
@@ -118,4 +125,45 @@ func huge(v any) bool {
 		}
 	}
 	return false
+}
+
+// clone copies a tree.
+func clone(v any) any {
+	switch v := v.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = clone(item)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, item := range v {
+			out[k] = clone(item)
+		}
+		return out
+	}
+	return v
+}
+
+// get returns the value at p, which is there.
+func get(v any, p path) any {
+	for _, s := range p {
+		if s.isKey {
+			v = v.(map[string]any)[s.key]
+		} else {
+			v = v.([]any)[s.index]
+		}
+	}
+	return v
+}
+
+// replace puts a new value where one is.
+func replace(tree map[string]any, p path, with any) {
+	parent, last := get(tree, p[:len(p)-1]), p[len(p)-1]
+	if last.isKey {
+		parent.(map[string]any)[last.key] = with
+	} else {
+		parent.([]any)[last.index] = with
+	}
 }

@@ -45,10 +45,18 @@ func oneOf(enum []any) string {
 
 // didYouMean is a hint at the name that was probably meant, or nothing.
 func didYouMean(word string, names []string) string {
+	word = squash(word)
+	if len(word) < 2 {
+		return ""
+	}
 	best, near := "", 1+len(word)/4
 	slices.Sort(names)
 	for _, name := range names {
-		d := levenshtein.ComputeDistance(squash(word), squash(name))
+		other := squash(name)
+		d := levenshtein.ComputeDistance(word, other)
+		if d > 1 && (other == "" || other[0] != word[0]) {
+			continue // two letters off are a slip only if the word begins alike
+		}
 		if d < near || d == near && best == "" {
 			best, near = name, d
 		}
