@@ -1,7 +1,7 @@
 package catalog
 
 import (
-	"encoding/json"
+	jsonv1 "encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"golang.org/x/sys/unix"
 
 	"github.com/outrider-run/outrider/sdk/manifest"
@@ -138,24 +139,32 @@ func (c *cache) put(path string, r record) {
 // manifest returns what the file of that sum serves.
 func (c *cache) manifest(sum string) (manifest.Manifest, bool) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.load()
-	if m, ok := c.manifests[sum]; ok {
-		return m, true
-	}
-	if c.dir == "" || sum == "" {
-		return manifest.Manifest{}, false
+	m, ok := c.manifests[sum]
+	dir := c.dir
+	c.mu.Unlock()
+	if ok || dir == "" || sum == "" {
+		return m, ok
 	}
 	data, err := os.ReadFile(c.manifestPath(sum))
-	if err != nil {
+	if err != nil || json.Unmarshal(data, &m) != nil || !whole(m) {
 		return manifest.Manifest{}, false
 	}
-	var m manifest.Manifest
-	if json.Unmarshal(data, &m) != nil || m.Validate() != nil || len(m.Components) == 0 {
-		return manifest.Manifest{}, false
-	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.manifests[sum] = m
 	return m, true
+}
+
+// whole tells a manifest, which was good when it was stored, from what damage
+// may have made of it.
+func whole(m manifest.Manifest) bool {
+	for _, comp := range m.Components {
+		if comp.Name == "" || len(comp.Params) == 0 {
+			return false
+		}
+	}
+	return len(m.Components) > 0
 }
 
 // putManifest stores the manifest before any record that names it.
@@ -167,7 +176,8 @@ func (c *cache) putManifest(sum string, m manifest.Manifest) {
 	if c.dir == "" {
 		return
 	}
-	if data, err := json.Marshal(m); err == nil {
+	// As plugins write it: the newer package would drop an output schema of {}.
+	if data, err := jsonv1.Marshal(m); err == nil {
 		_ = writeAtomic(c.manifestPath(sum), data)
 	}
 }
@@ -193,7 +203,7 @@ func (c *cache) save() {
 		_, err := os.Lstat(path)
 		return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR)
 	})
-	data, err := json.Marshal(index{cacheFormat, files})
+	data, err := jsonv1.Marshal(index{cacheFormat, files})
 	if err != nil || writeAtomic(c.indexPath(), data) != nil {
 		return
 	}

@@ -24,7 +24,7 @@ const (
 	// maxComplaint bounds what is kept of its stderr.
 	maxComplaint = 4 << 10
 	// endPatience is how long killed processes may take to be gone.
-	endPatience = 2 * time.Second
+	endPatience = 500 * time.Millisecond
 )
 
 var errTooLong = fmt.Errorf("its description is larger than %d bytes", maxManifest)
@@ -89,7 +89,10 @@ func ask(ctx context.Context, stop context.CancelCauseFunc, path string) (m mani
 	}
 	close(ended)
 	closeErr := p.Close(endPatience)
-	if closeErr != nil { // nothing will come, and nobody may wait for it
+	select {
+	case <-p.Done():
+		closeErr = nil // what else was in its group is on its way out
+	default: // nothing will come, and nobody may wait for it
 		out.Close()
 		talk.Close()
 	}
