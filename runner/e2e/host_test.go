@@ -53,7 +53,7 @@ func TestSignalToTheHostStopsTheTask(t *testing.T) {
 			if alive(s.plugin) {
 				t.Error("the plugin lives on")
 			}
-			if text := s.stderr.String(); !strings.Contains(text, "stopping: why=\"the host was sent SIG") {
+			if text := s.stderr.String(); !strings.Contains(text, "stopping: why=\"cancelled: the host was sent SIG") {
 				t.Errorf("the task was not told why:\n%s", text)
 			}
 			w.gone(t, 5*time.Second)

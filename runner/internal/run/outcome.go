@@ -93,7 +93,7 @@ func (o Outcome) Line() string {
 	if o.State == Success && o.Unchanged {
 		s = "success (nothing to do)"
 	}
-	if o.Code != "" {
+	if o.Code != "" && o.Code != s {
 		s += " (" + o.Code + ")"
 	}
 	if o.Message != "" {
