@@ -69,13 +69,13 @@ func Define[P, O any](name string, fn func(ctx context.Context, run *Run, params
 		Describe: func() (manifest.Component, error) {
 			return describe[O](about, plan)
 		},
+		Accepts: func(raw json.RawMessage) error {
+			_, err := decode[P](plan, raw)
+			return err
+		},
 		Run: func(ctx context.Context, run *engine.Run, raw json.RawMessage) (json.RawMessage, error) {
-			params, err := plan()
+			p, err := decode[P](plan, raw)
 			if err != nil {
-				return nil, err
-			}
-			var p P
-			if err := params.Decode(raw, &p); err != nil {
 				return nil, engine.BadParams(err)
 			}
 			out, err := fn(ctx, &Run{run}, p)
@@ -89,6 +89,15 @@ func Define[P, O any](name string, fn func(ctx context.Context, run *Run, params
 			return encoded, err
 		},
 	}}
+}
+
+func decode[P any](plan func() (*schema.Node, error), raw json.RawMessage) (P, error) {
+	var p P
+	params, err := plan()
+	if err != nil {
+		return p, err
+	}
+	return p, params.Decode(raw, &p)
 }
 
 func describe[O any](about manifest.Component, plan func() (*schema.Node, error)) (manifest.Component, error) {

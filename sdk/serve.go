@@ -6,7 +6,13 @@ import (
 	"github.com/outrider-run/outrider/sdk/internal/engine"
 	"github.com/outrider-run/outrider/sdk/internal/modes"
 	"github.com/outrider-run/outrider/sdk/internal/process"
+	"github.com/outrider-run/outrider/sdk/manifest"
 )
+
+// The linker may set these, as in
+// -ldflags '-X github.com/outrider-run/outrider/sdk.version=v1.2.3'; without
+// that a plugin tells what the Go toolchain put into the binary.
+var version, revision, built string
 
 // Serve is the main function of a plugin; it does not return. What the binary
 // does depends on how it is started:
@@ -23,5 +29,6 @@ func Serve(components ...Component) {
 	for i, c := range components {
 		list[i] = c.engine
 	}
-	os.Exit(modes.Main(os.Args, modes.Streams{In: os.Stdin, Out: process.Stdout(), Err: os.Stderr}, list))
+	stamp := manifest.Manifest{Version: version, Revision: revision, Built: built}
+	os.Exit(modes.Main(os.Args, modes.Streams{In: os.Stdin, Out: process.Stdout(), Err: os.Stderr}, stamp, list))
 }

@@ -26,6 +26,10 @@ func TestGreetTakesAnotherGreeting(t *testing.T) {
 	}
 }
 
+func TestHelloConforms(t *testing.T) {
+	sdktest.Build(t, ".").Conform(t, "hello.greet", sdktest.Case{Params: `{"name":"Ada"}`})
+}
+
 // The whole component, its main included, has to stay this small.
 func TestHelloIsEighteenLinesOfCode(t *testing.T) {
 	const most = 18

@@ -2,7 +2,10 @@ package sdktest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,26 +79,40 @@ func (b *Binary) Run(t testing.TB, component, params string, options ...Option) 
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	call := newCall(t, component, params, dir, options)
+	call, err := newCall(t.Context(), component, params, dir, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := b.run(t.Context(), call)
+	if err != nil {
+		t.Fatalf("running %s: %v", component, err)
+	}
+	return o
+}
+
+// run kills the plugin when ctx, not the call's own, ends before its result.
+func (b *Binary) run(ctx context.Context, call *call) (Outcome, error) {
 	var o Outcome
 	var stderr bytes.Buffer
-	p, err := client.Start(t.Context(), client.Command{
-		Path: b.Path, Args: b.Args, Env: b.Env, Dir: dir, Stderr: &stderr,
+	p, err := client.Start(ctx, client.Command{
+		Path: b.Path, Args: b.Args, Env: b.Env, Dir: call.dir, Stderr: &stderr,
 	})
 	if err != nil {
-		t.Fatalf("%v\n%s", err, stderr.Bytes())
+		return o, fmt.Errorf("%w\n%s", err, stderr.Bytes())
 	}
+	stop := context.AfterFunc(ctx, p.Kill)
+	defer stop()
 	r, err := p.Execute(call.ctx, call.start, call.events(&o))
 	if err != nil {
 		p.Kill()
 		o.State, o.Error = Crashed, err.Error()
+		err = nil
 	} else {
 		o.setResult(r)
-		if err := p.Stop(stopGrace); err != nil {
-			t.Errorf("%s: ending the plugin after its result: %v", component, err)
+		if err = p.Stop(stopGrace); err != nil {
+			err = fmt.Errorf("ending the plugin after its result: %w", err)
 		}
 	}
 	o.Stdout, o.Stderr = p.Printed(), stderr.String()
-	o.readArtifacts(t, call)
-	return o
+	return o, errors.Join(err, o.readArtifacts(call))
 }

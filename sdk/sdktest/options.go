@@ -2,9 +2,9 @@ package sdktest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
-	"testing"
 	"time"
 
 	"github.com/outrider-run/outrider/sdk"
@@ -17,6 +17,7 @@ type Option func(*call)
 
 type call struct {
 	ctx     context.Context
+	dir     string
 	start   *taskv1.Start
 	restore any
 	others  map[[2]string]string // task, name: content
@@ -68,10 +69,10 @@ func OnLog(see func(Line)) Option { return func(c *call) { c.onLog = see } }
 func LogLevel(level string) Option { return func(c *call) { c.start.LogLevel = level } }
 
 // newCall prepares one run whose files stand under dir.
-func newCall(t testing.TB, component, params, dir string, options []Option) *call {
-	t.Helper()
+func newCall(ctx context.Context, component, params, dir string, options []Option) (*call, error) {
 	c := &call{
-		ctx: t.Context(),
+		ctx: ctx,
+		dir: dir,
 		start: &taskv1.Start{
 			RunId: "test-run", Component: component, Params: []byte(params), Attempt: 1, Key: "test-key",
 			Caller: &taskv1.Caller{Engine: "none"}, LogLevel: "trace",
@@ -85,20 +86,20 @@ func newCall(t testing.TB, component, params, dir string, options []Option) *cal
 	if c.restore != nil {
 		raw, err := engine.Marshal(c.restore)
 		if err != nil {
-			t.Fatalf("encoding the checkpoint to restore: %v", err)
+			return nil, fmt.Errorf("encoding the checkpoint to restore: %w", err)
 		}
 		c.start.Restore = raw
 	}
-	return c
+	return c, nil
 }
 
 // open serves Open from the artifacts that the test gave.
-func (c *call) open(dir, task, name string) (string, error) {
+func (c *call) open(task, name string) (string, error) {
 	content, ok := c.others[[2]string{task, name}]
 	if !ok {
 		return "", os.ErrNotExist
 	}
-	f, err := os.CreateTemp(dir, "other-*")
+	f, err := os.CreateTemp(c.dir, "other-*")
 	if err != nil {
 		return "", err
 	}

@@ -3,6 +3,7 @@ package sdktest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -34,25 +35,30 @@ func Run[P, O any](t testing.TB, fn func(context.Context, *sdk.Run, P) (O, error
 // Secrets stand in params as their values.
 func RunJSON(t testing.TB, c sdk.Component, params string, options ...Option) Outcome {
 	t.Helper()
-	call := newCall(t, c.Engine().Name, params, t.TempDir(), options)
-	return runLocal(t, c.Engine(), call)
+	call, err := newCall(t.Context(), c.Engine().Name, params, t.TempDir(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := runLocal(c.Engine(), call)
+	if err != nil {
+		t.Fatalf("running %s: %v", c.Engine().Name, err)
+	}
+	return o
 }
 
-func runLocal(t testing.TB, c *engine.Component, call *call) Outcome {
-	t.Helper()
+func runLocal(c *engine.Component, call *call) (Outcome, error) {
+	var o Outcome
 	server := engine.NewServer(manifest.Manifest{}, []*engine.Component{c})
 	if err := server.Check(); err != nil {
-		t.Fatalf("the component cannot be served: %v", err)
+		return o, err
 	}
-	var o Outcome
 	serve := func(s client.Server) error { return server.Local(s) }
 	r, err := client.Local(call.ctx, serve, call.start, call.events(&o))
 	if err != nil {
-		t.Fatalf("running %s: %v", c.Name, err)
+		return o, err
 	}
 	o.setResult(r)
-	o.readArtifacts(t, call)
-	return o
+	return o, o.readArtifacts(call)
 }
 
 // events records into o.
@@ -88,18 +94,18 @@ func (c *call) events(o *Outcome) client.Events {
 			return nil
 		},
 		Open: func(task, name string) (string, error) {
-			return c.open(filepath.Dir(c.start.TempDir), task, name)
+			return c.open(task, name)
 		},
 	}
 }
 
-func (o *Outcome) readArtifacts(t testing.TB, c *call) {
-	t.Helper()
+func (o *Outcome) readArtifacts(c *call) error {
 	for name := range o.Artifacts {
 		raw, err := os.ReadFile(filepath.Join(c.start.ArtifactDir, name))
 		if err != nil {
-			t.Fatalf("reading a committed artifact: %v", err)
+			return fmt.Errorf("reading a committed artifact: %w", err)
 		}
 		o.Artifacts[name] = raw
 	}
+	return nil
 }

@@ -20,6 +20,9 @@ type Component struct {
 	Check func() error
 	// Describe reflects the schemas, which is not cheap.
 	Describe func() (manifest.Component, error)
+	// Accepts reports what is wrong with params, without running anything; nil
+	// where only the schema can tell.
+	Accepts func(params json.RawMessage) error
 	// Run returns one JSON object. Its error may hold a Verdict.
 	Run func(ctx context.Context, run *Run, params json.RawMessage) (json.RawMessage, error)
 }

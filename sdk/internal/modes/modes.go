@@ -35,24 +35,24 @@ type Streams struct {
 }
 
 // Main runs the mode that args, with the program's name first, ask for, and
-// returns the exit code.
-func Main(args []string, std Streams, components []*engine.Component) int {
+// returns the exit code. stamp is what the linker knows of the binary.
+func Main(args []string, std Streams, stamp manifest.Manifest, components []*engine.Component) int {
 	program, mode := filepath.Base(args[0]), ""
 	if len(args) > 1 {
 		mode = args[1]
 	}
-	server := engine.NewServer(stamps(), components)
+	server := engine.NewServer(stamp, components)
 	if err := server.Check(); err != nil {
 		fmt.Fprintf(std.Err, "%s cannot serve:\n%v\n", program, err)
 		return exitBroken
 	}
 	switch {
 	case mode == "describe":
-		return describe(server, std, program)
+		return describe(engine.NewServer(stamps(stamp), components), std, program)
 	case mode == "run":
 		return run(server, args[2:], std, program, components)
 	case mode == "version":
-		fmt.Fprintln(std.Out, version(program, stamps()))
+		fmt.Fprintln(std.Out, version(program, stamps(stamp)))
 		return exitOK
 	case process.Started():
 		if err := server.Serve(); err != nil {
@@ -92,21 +92,20 @@ By hand:
 `, program, strings.Join(names, ", "))
 }
 
-// stamps are what the Go toolchain knows of this binary.
-func stamps() manifest.Manifest {
+// stamps adds to m what the Go toolchain knows of this binary.
+func stamps(m manifest.Manifest) manifest.Manifest {
 	const module = "github.com/outrider-run/outrider"
-	var m manifest.Manifest
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return m
 	}
-	m.Version = info.Main.Version
+	m.Version = cmp.Or(m.Version, info.Main.Version)
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":
-			m.Revision = s.Value
+			m.Revision = cmp.Or(m.Revision, s.Value)
 		case "vcs.time":
-			m.Built = s.Value
+			m.Built = cmp.Or(m.Built, s.Value)
 		}
 	}
 	if info.Main.Path == module {

@@ -48,8 +48,8 @@ func runLocal(server *engine.Server, args []string, std Streams, components []*e
 	if err != nil {
 		return exitBroken, err
 	}
-	secrets := []string{}
-	if req.params, secrets, err = resolve(about.Params, req.params); err != nil {
+	params, secrets, err := resolve(about.Params, req.params)
+	if err != nil {
 		return exitUsage, err
 	}
 	dir, err := os.MkdirTemp("", "outrider-run-")
@@ -68,7 +68,7 @@ func runLocal(server *engine.Server, args []string, std Streams, components []*e
 	log := hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: std.Err, TimeFormat: "15:04:05.000", TimeFn: time.Now})
 	id := time.Now().UTC().Format("local-20060102T150405.000000")
 	result, err := client.Local(ctx, func(s client.Server) error { return server.Local(s) }, &taskv1.Start{
-		RunId: id, Component: req.component.Name, Params: req.params, Attempt: 1, Key: id,
+		RunId: id, Component: req.component.Name, Params: params, Attempt: 1, Key: id,
 		Caller: &taskv1.Caller{Engine: "none"}, TempDir: filepath.Join(dir, "tmp"),
 		ArtifactDir: filepath.Join(dir, "artifacts"), LogLevel: req.level,
 	}, client.Events{

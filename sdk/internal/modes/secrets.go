@@ -11,15 +11,15 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
-	"github.com/outrider-run/outrider/sdk/manifest"
+	"github.com/outrider-run/outrider/sdk/internal/schema"
 )
 
 // resolve checks params against the component's schema and replaces the
 // references in its secrets, env:NAME and file:PATH, by what they stand for.
 // A literal stays. It returns every secret too.
 func resolve(schemaJSON json.RawMessage, params []byte) ([]byte, []string, error) {
-	var schema jsonschema.Schema
-	if err := json.Unmarshal(schemaJSON, &schema); err != nil {
+	var parsed jsonschema.Schema
+	if err := json.Unmarshal(schemaJSON, &parsed); err != nil {
 		return nil, nil, fmt.Errorf("reading the component's schema: %w", err)
 	}
 	dec := json.NewDecoder(bytes.NewReader(params))
@@ -28,55 +28,27 @@ func resolve(schemaJSON json.RawMessage, params []byte) ([]byte, []string, error
 	if err := dec.Decode(&value); err != nil {
 		return nil, nil, fmt.Errorf("the parameters are no valid JSON: %w", err)
 	}
-	var r resolver
-	out := r.walk(&schema, value)
-	if r.errs != nil {
-		return nil, nil, errors.Join(r.errs...)
+	var found []string
+	var errs []error
+	out := schema.ReplaceSecrets(&parsed, value, func(reference string) string {
+		secret, err := lookup(reference)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		found = append(found, secret)
+		return secret
+	})
+	if errs != nil {
+		return nil, nil, errors.Join(errs...)
 	}
-	if len(r.found) == 0 {
+	if len(found) == 0 {
 		return params, nil, nil // as written: a repeated key is still to be refused
 	}
 	raw, err := json.Marshal(out)
 	if err != nil {
 		return nil, nil, fmt.Errorf("encoding the parameters: %w", err)
 	}
-	return raw, r.found, nil
-}
-
-type resolver struct {
-	found []string
-	errs  []error
-}
-
-func (r *resolver) walk(s *jsonschema.Schema, v any) any {
-	if s == nil {
-		return v
-	}
-	switch v := v.(type) {
-	case string:
-		if s.Format != manifest.FormatSecret {
-			return v
-		}
-		secret, err := lookup(v)
-		if err != nil {
-			r.errs = append(r.errs, err)
-		}
-		r.found = append(r.found, secret)
-		return secret
-	case map[string]any:
-		for k, member := range v {
-			sub := s.Properties[k]
-			if sub == nil {
-				sub = s.AdditionalProperties
-			}
-			v[k] = r.walk(sub, member)
-		}
-	case []any:
-		for i, member := range v {
-			v[i] = r.walk(s.Items, member)
-		}
-	}
-	return v
+	return raw, found, nil
 }
 
 func lookup(reference string) (string, error) {
