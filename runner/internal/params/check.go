@@ -35,10 +35,10 @@ func (c *checker) check(tree map[string]any) error {
 	if err != nil {
 		return err
 	}
-	if !valid && c.explain(c.schema.root, top, tree, nil) == 0 {
+	if !valid && c.explain(c.schema.root, top, tree, newPath()) == 0 {
 		c.generic(top, tree, nil, nil)
 	}
-	c.walk(top, tree, nil)
+	c.walk(top, tree, newPath())
 	slices.SortStableFunc(c.problems.List, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
 	return nil
 }

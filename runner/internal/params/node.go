@@ -25,10 +25,16 @@ func (s *schema) top() node {
 
 // enter adds at and all that applies in its place.
 func (s *schema) enter(n *node, at *jsonschema.Schema, must bool) {
+	known := slices.Contains(n.may, at)
+	if known && (!must || slices.Contains(n.must, at)) {
+		return
+	}
 	if must {
 		n.must = append(n.must, at)
 	}
-	n.may = append(n.may, at)
+	if !known {
+		n.may = append(n.may, at)
+	}
 	if target := s.refs[at]; target != nil {
 		s.enter(n, target, must)
 	}

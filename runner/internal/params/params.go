@@ -61,7 +61,7 @@ func Merge(raw json.RawMessage, from Sources) (Resolved, error) {
 	if err := m.problems.err(); err != nil {
 		return Resolved{}, err
 	}
-	if err := m.defaults(s.top(), m.tree, nil); err != nil {
+	if err := m.defaults(s.top(), m.tree, newPath()); err != nil {
 		return Resolved{}, err
 	}
 	c := checker{schema: s, origins: m.origins, problems: m.problems}

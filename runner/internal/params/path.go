@@ -17,6 +17,9 @@ type step struct {
 // overwrite its tail, so whoever keeps a path clones it.
 type path []step
 
+// newPath is the root, with room for what a walk usually needs.
+func newPath() path { return make(path, 0, 16) }
+
 func (p path) withKey(k string) path { return append(p, step{key: k, isKey: true}) }
 func (p path) withIndex(i int) path  { return append(p, step{index: i}) }
 func (p path) clone() path           { return append(path(nil), p...) }
