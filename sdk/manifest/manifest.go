@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"sync"
 )
 
 // Schema formats beyond JSON Schema's own that components may use. The value is
@@ -51,14 +52,17 @@ type Example struct {
 	Params json.RawMessage `json:"params"`
 }
 
-var name = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*(\.[a-z][a-z0-9]*(_[a-z0-9]+)*)+$`)
+// name is compiled on first use: this package is linked into every plugin.
+var name = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*(\.[a-z][a-z0-9]*(_[a-z0-9]+)*)+$`)
+})
 
 // CheckName reports why s is no component name.
 func CheckName(s string) error {
 	if len(s) > 100 {
 		return fmt.Errorf("component name %.20q… is longer than 100 characters", s)
 	}
-	if !name.MatchString(s) {
+	if !name().MatchString(s) {
 		return fmt.Errorf("component name %q is not of the form noun.verb (lower-case letters, digits and single underscores)", s)
 	}
 	return nil
