@@ -17,7 +17,8 @@ export PGPASSFILE PGHOST PGPORT PGDATABASE PGUSER PGAPPNAME PGCONNECT_TIMEOUT
 to=$(get to)
 # Without ON_ERROR_STOP psql ends with 0 whatever went wrong. The exit code of a
 # pipe is that of its last command.
-get sql | psql --no-psqlrc --no-password --quiet --csv --set ON_ERROR_STOP=1 --file - --output "${to:-/dev/stdout}"
+get sql | psql --no-psqlrc --no-password --quiet --csv \
+  --set ON_ERROR_STOP=1 --set VERBOSITY=terse --file - --output "${to:-/dev/stdout}"
 
 if [ -n "$to" ]; then
   jq -nc --arg file "$to" --argjson bytes "$(wc -c <"$to")" '{outrider: 1, output: {file: $file, bytes: $bytes}}' >&3

@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -22,10 +25,10 @@ type hearer struct {
 	run         *sdk.Run
 	takesOutput bool
 
-	lastError string // last line on stderr that says something; of stderr
-	warnings  int    // these of events
-	outputs   events.Outputs
-	failure   *events.Error
+	last, lastError string // of stderr: its last line, the last that tells what is wrong
+	warnings        int    // from here on of events
+	outputs         events.Outputs
+	failure         *events.Error
 }
 
 // stdout logs line by line.
@@ -39,10 +42,25 @@ func (h *hearer) stderr(r io.Reader) {
 	each(r, func(line []byte) {
 		log.Info(string(line))
 		if text := bytes.TrimSpace(line); len(text) > 0 {
-			h.lastError = cut(text)
+			h.last = cut(text)
+		}
+		if tells(line) {
+			h.lastError = cut(line)
 		}
 	})
 }
+
+// tells reports whether a line can stand for what went wrong. Programs end with
+// lines that add to the one that does: frames of a stack, hints and markers,
+// which are indented or without a word, and Node with its version.
+func tells(line []byte) bool {
+	first, _ := utf8.DecodeRune(line)
+	return !unicode.IsSpace(first) && !bytes.HasPrefix(line, []byte("Node.js v")) &&
+		bytes.ContainsFunc(line, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+}
+
+// said is what stderr says went wrong.
+func (h *hearer) said() string { return cmp.Or(h.lastError, h.last) }
 
 func each(r io.Reader, do func(line []byte)) {
 	for lr := lines.NewReader(r); ; {

@@ -16,9 +16,9 @@ import (
 
 // failure is the error of a command that did not end well, as the manifest's
 // exit_codes have it. Its text is what the command said of it on descriptor 3,
-// else its last line on stderr.
+// else the last line on stderr that tells what is wrong.
 func (s script) failure(ctx context.Context, exit command.Exit, h *hearer) error {
-	text, code := h.lastError, ""
+	text, code := h.said(), ""
 	if h.failure != nil {
 		code = h.failure.Code
 		text = cmp.Or(h.failure.Message, text)

@@ -47,6 +47,21 @@ func TestExitCodesMean(t *testing.T) {
 	}
 }
 
+func TestTheErrorNamesTheLineThatTellsWhatIsWrong(t *testing.T) {
+	for name, tt := range map[string]struct{ program, interpreter, want string }{
+		"Python": {"def f(): raise ValueError('boom')\nf()\n", "python", "ValueError: boom"},
+		"Node":   {"throw Object.assign(new Error('boom'), {code: 'X'})\n", "node", "Error: boom"},
+		"Ruby":   {"def f = raise('boom')\nf\n", "ruby", "boom (RuntimeError)"},
+		"psql":   {"printf 'ERROR: no such table\\nLINE 1: x\\n        ^\\n' | grep -v LINE >&2; exit 1", "sh", "ERROR: no such table"},
+		"odd":    {"printf '   indented\\n  ---\\n\\n' >&2; exit 1", "sh", "---"},
+	} {
+		o := newComponent(t, "interpreter: "+tt.interpreter+"\ncommand: [prog]\n", tt.program).run("{}")
+		if !strings.HasPrefix(o.Error, "exit status 1: ") || !strings.HasSuffix(o.Error, tt.want) {
+			t.Errorf("%s: %q", name, o.Error)
+		}
+	}
+}
+
 func TestALongLastLineIsCutInTheError(t *testing.T) {
 	o := sh(t, `head -c 100000 /dev/zero | tr '\0' x >&2; exit 1`).run("{}")
 	if len(o.Error) > 600 || !strings.HasSuffix(o.Error, "x…") {

@@ -64,9 +64,13 @@ func TestACommandNeedNotReadItsParams(t *testing.T) {
 	if o := sh(t, `exec <&-; true`).run(big); o.Err() != nil {
 		t.Error(o.Err())
 	}
-	o := sh(t, `wc -c <"$OUTRIDER_PARAMS_FILE"; read -r line && echo ${#line}`).run(big)
-	if got := fmt.Sprint(log(o, "info", "")); got != fmt.Sprintf("[%d %d]", len(big)+1, len(big)) {
+	o := sh(t, `wc -c; wc -c <"$OUTRIDER_PARAMS_FILE"`).run(big)
+	if got := fmt.Sprint(log(o, "info", "")); got != fmt.Sprintf("[%d %d]", len(big)+1, len(big)+1) {
 		t.Errorf("read %s", got)
+	}
+	// A reader of lines gets one.
+	if o := sh(t, `read -r line && echo "$line"`).run(`{"a":1}`); fmt.Sprint(log(o, "info", "")) != `[{"a":1}]` {
+		t.Errorf("%v, %v", o.Err(), o.Logs)
 	}
 }
 
@@ -229,7 +233,7 @@ func TestAVirtualEnvironmentBesideTheScriptIsUsed(t *testing.T) {
 func TestAMissingInterpreterIsPermanentAndListsWhatIsThere(t *testing.T) {
 	c := newComponent(t, "interpreter: python>=99\ncommand: [prog]\n", "")
 	c.write("venv/bin/python", "#!/bin/sh\necho Python 3.11.7\n", 0o755)
-	o := c.run("{}")
+	o := c.binary("PATH=/usr/bin:/bin", "HOME="+c.dir).Run(t, "test.script", "{}")
 	if o.Code != "interpreter_not_found" || o.State != sdktest.Permanent {
 		t.Fatalf("%v, code %q", o.Err(), o.Code)
 	}
