@@ -111,7 +111,8 @@ func gist(tail string) string {
 	last := ""
 	for line := range strings.Lines(tail) {
 		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+		// SIG…: is how Go's runtime begins the dump of a signal that it does not handle.
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "SIG") {
 			return cutText(line)
 		}
 		if line != "" {
