@@ -79,12 +79,15 @@ func Define[P, O any](name string, fn func(ctx context.Context, run *Run, params
 				return nil, engine.BadParams(err)
 			}
 			out, err := fn(ctx, &Run{run}, p)
-			if err != nil && !errors.Is(err, errUnchanged) {
+			if !engine.Succeeded(err) {
 				return nil, err
 			}
 			encoded, encErr := engine.Marshal(out)
 			if encErr != nil {
 				return nil, Permanent(fmt.Errorf("encoding the output: %w", encErr))
+			}
+			if string(encoded) == "null" { // a nil pointer
+				encoded = []byte("{}")
 			}
 			return encoded, err
 		},
@@ -143,7 +146,7 @@ func Raw(about manifest.Component, fn func(ctx context.Context, run *Run, params
 		Describe: func() (manifest.Component, error) { return about, nil },
 		Run: func(ctx context.Context, run *engine.Run, raw json.RawMessage) (json.RawMessage, error) {
 			out, err := fn(ctx, &Run{run}, raw)
-			if err != nil && !errors.Is(err, errUnchanged) {
+			if !engine.Succeeded(err) {
 				return nil, err
 			}
 			if out, objErr := object(out); objErr == nil {

@@ -41,9 +41,7 @@ func Skip(reason string) error {
 	return &engine.Verdict{Kind: taskv1.Result_SKIPPED, Err: errors.New(reason)}
 }
 
-// errUnchanged is shared so that errors.Is finds it.
-var errUnchanged error = &engine.Verdict{Unchanged: true}
-
 // Unchanged, returned beside an output, says that the wanted state was there
-// already: a success, recorded as such.
-func Unchanged() error { return errUnchanged }
+// already: a success, recorded as such. Joined with another error it is a
+// failure.
+func Unchanged() error { return engine.Unchanged() }

@@ -9,15 +9,24 @@ import (
 // Secret is a parameter that must not be seen. Users write a reference,
 // env:NAME or file:PATH; the component gets the value. It prints, logs and
 // encodes as [secret].
-type Secret struct{ value string }
+type Secret struct {
+	// A pointer, because fmt cannot call the methods of an unexported field: it
+	// shows an address then.
+	value *string
+}
 
 const hidden = "[secret]"
 
 // NewSecret is for tests.
-func NewSecret(value string) Secret { return Secret{value} }
+func NewSecret(value string) Secret { return Secret{&value} }
 
 // Reveal returns the value.
-func (s Secret) Reveal() string { return s.value }
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // String hides the value.
 func (Secret) String() string { return hidden }

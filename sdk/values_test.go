@@ -19,17 +19,19 @@ func TestSecretIsHiddenHoweverItIsWritten(t *testing.T) {
 		P *sdk.Secret
 	}
 	h := holder{s, &s}
+	type keeper struct{ s sdk.Secret }
+	k := keeper{s}
 	encoded, err := json.Marshal(h)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := fmt.Sprintf("%v %+v %#v %s %q %x %d|%v %+v %#v|%s", s, s, s, s, s, s, s, h, h, h, encoded) + s.String() + fmt.Sprint(&s)
+	all := fmt.Sprintf("%v %+v %#v %s %q %x %d|%v %+v %#v|%s", s, s, s, s, s, s, s, h, h, h, encoded) + s.String() + fmt.Sprint(&s) + fmt.Sprintf("%v %+v %#v %v", k, k, k, &k)
 	for _, leak := range []string{"hush", fmt.Sprintf("%x", "hush"), "104 117"} {
 		if strings.Contains(all, leak) {
 			t.Errorf("%q is in %s", leak, all)
 		}
 	}
-	if s.Reveal() != "hush-hush" || !strings.Contains(all, "[secret]") {
+	if (sdk.Secret{}).Reveal() != "" || s.Reveal() != "hush-hush" || !strings.Contains(all, "[secret]") {
 		t.Errorf("revealed %q, written %s", s.Reveal(), all)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -67,7 +68,7 @@ func (s *Server) execute(stream Stream, prints printed) error {
 	run := &Run{Start: start, Log: newLogger(out, start.GetLogLevel()), ctx: ctx, out: out}
 	prints.attach(out)
 
-	go listen(stream, run, cancel)
+	go listen(ctx, stream, run, cancel)
 	stopHost := watch(ctx, process.Host().Gone(), func() { cancel(process.ErrHostGone) })
 	defer stopHost()
 
@@ -87,7 +88,7 @@ func (s *Server) execute(stream Stream, prints printed) error {
 }
 
 // listen takes the host's messages until the stream ends.
-func listen(stream Stream, run *Run, cancel context.CancelCauseFunc) {
+func listen(ctx context.Context, stream Stream, run *Run, cancel context.CancelCauseFunc) {
 	for {
 		m, err := stream.Recv()
 		if err != nil {
@@ -100,11 +101,24 @@ func listen(stream Stream, run *Run, cancel context.CancelCauseFunc) {
 		}
 		switch m := m.GetMsg().(type) {
 		case *taskv1.HostMsg_Cancel:
-			cancel(&Cancelled{Reason: m.Cancel.GetReason()})
+			if ctx.Err() == nil {
+				cancel(&Cancelled{Reason: m.Cancel.GetReason()})
+				grace := time.Duration(m.Cancel.GetGraceMs()) * time.Millisecond
+				late := time.AfterFunc(grace*3/4, func() { run.tellStacks(grace * 3 / 4) })
+				defer late.Stop()
+			}
 		case *taskv1.HostMsg_Ack:
 			run.asks.answer(m.Ack)
 		}
 	}
+}
+
+// tellStacks logs where a task is that does not react to a Cancel, shortly
+// before it is killed for that.
+func (r *Run) tellStacks(after time.Duration) {
+	buf := make([]byte, maxLine)
+	buf = buf[:runtime.Stack(buf, true)]
+	r.Log.Warn(fmt.Sprintf("still running %v after it was cancelled; it will be killed. Its goroutines:\n%s", after, buf))
 }
 
 func watch(ctx context.Context, event <-chan struct{}, then func()) (stop func()) {

@@ -84,7 +84,15 @@ func (l *Lifeline) wait() {
 // end removes the run's folder and kills this process with all that it started.
 func end(dir string) {
 	if filepath.IsAbs(dir) && filepath.Dir(dir) != dir {
-		os.RemoveAll(dir)
+		removed := make(chan struct{})
+		go func() {
+			os.RemoveAll(dir)
+			close(removed)
+		}()
+		select {
+		case <-removed:
+		case <-time.After(Grace): // a file system that hangs, or very much to remove
+		}
 	}
 	pid := os.Getpid()
 	if syscall.Getpgrp() == pid {

@@ -51,7 +51,7 @@ func Host() *Lifeline { return lifeline }
 // no program that the component starts takes itself for a plugin of this host.
 func Disown() {
 	for _, name := range []string{
-		cookieKey, lifelineEnv, "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT",
+		cookieKey, lifelineEnv, runDirEnv, "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT",
 		"PLUGIN_UNIX_SOCKET_DIR", "PLUGIN_UNIX_SOCKET_GROUP", "PLUGIN_MULTIPLEX_GRPC", "PLUGIN_CLIENT_CERT",
 	} {
 		os.Unsetenv(name)
