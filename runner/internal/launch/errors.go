@@ -170,9 +170,13 @@ func (p *Plugin) exitWithin(d time.Duration) *proc.Exit {
 	defer late.Stop()
 	select {
 	case <-process.Done():
-		exit := process.Exit()
-		return &exit
 	case <-late.C:
-		return nil
+		select {
+		case <-process.Done(): // both at once
+		default:
+			return nil
+		}
 	}
+	exit := process.Exit()
+	return &exit
 }

@@ -239,11 +239,7 @@ func (p *Plugin) ended(unanswered bool, cause, err error) error {
 	if errors.Is(err, errContract) {
 		return p.broke("%w", err)
 	}
-	wait := crashWait
-	if cause != nil {
-		wait = p.o.Stop.Reap
-	}
-	if exit := p.exitWithin(wait); exit != nil {
+	if exit := p.exitWithin(p.crashWait(cause, err)); exit != nil {
 		p.settle()
 		return p.crashed(*exit)
 	}
@@ -253,8 +249,17 @@ func (p *Plugin) ended(unanswered bool, cause, err error) error {
 	return p.broke("the stream broke: %s", status.Convert(err).Message())
 }
 
-// crashWait is how long a process whose stream broke may take to be dead.
-const crashWait = 2 * time.Second
+// crashWait is how long a process may take to be dead whose stream ended so. A
+// stream that ended with a word of the plugin is no sign of death.
+func (p *Plugin) crashWait(cause, err error) time.Duration {
+	switch code := status.Code(err); {
+	case code != codes.Unavailable && code != codes.Canceled:
+		return 0
+	case cause != nil:
+		return p.o.Stop.Reap
+	}
+	return 2 * time.Second
+}
 
 // settle waits until all that a dead process printed is read.
 func (p *Plugin) settle() {

@@ -247,6 +247,12 @@ var faultsWithin = map[string]func(*end) error{
 	},
 	"grandchild":      func(*end) error { grandchild(false); return nil },
 	"grandchild away": func(*end) error { grandchild(true); return nil },
+	"grandchild away keeps printing": func(*end) error {
+		c := exec.Command("sh", "-c", "while :; do echo on and on; sleep 0.01; done")
+		c.Stderr = raw(2)
+		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		return c.Start()
+	},
 	"grandchild, then exit 7": func(*end) error {
 		grandchild(false)
 		os.Exit(7)

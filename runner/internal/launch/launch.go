@@ -91,6 +91,7 @@ type Plugin struct {
 	process  *proc.Process // nil until it is started
 	lifeline *proc.Lifeline
 	aborted  bool
+	pipes    []*proc.Pipe
 	drained  sync.WaitGroup
 
 	begun   atomic.Bool // Execute was called

@@ -57,7 +57,7 @@ func (a *adapter) Start(context.Context) error {
 		errs.Close()
 		return err
 	}
-	p.process = process
+	p.process, p.pipes = process, []*proc.Pipe{out, errs}
 	p.drained.Go(func() {
 		out.Drain(process.Done(), p.stdout.write)
 		p.stdout.end()

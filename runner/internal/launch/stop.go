@@ -67,6 +67,10 @@ func (p *Plugin) end() {
 		select {
 		case <-done:
 		case <-late:
+			// Whoever left the group and keeps on printing is not read for ever.
+			for _, pipe := range p.pipes {
+				pipe.Close()
+			}
 			return
 		}
 	}

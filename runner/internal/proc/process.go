@@ -152,7 +152,7 @@ func (p *Process) Close(patience time.Duration) error {
 	}
 	// The signal is out; what got it needs a moment to be gone. Signal 0 only
 	// asks, so that it does no harm should the id be another's by now.
-	for wait := 100 * time.Microsecond; unix.Kill(-p.p.Pid, 0) == nil; wait = min(2*wait, 10*time.Millisecond) {
+	for wait := 100 * time.Microsecond; groupLives(p.p.Pid); wait = min(2*wait, 10*time.Millisecond) {
 		select {
 		case <-time.After(wait):
 		case <-late.C:
