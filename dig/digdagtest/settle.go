@@ -1,0 +1,29 @@
+package digdagtest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// h2Delay is how long H2, the real server's own database, may keep a committed
+// change in memory: a kill -9 within it is a kill before the change.
+const h2Delay = time.Second
+
+// settle waits until what the server answered so far is on disk. The double
+// writes before it answers.
+func (s *Server) settle() error {
+	if !s.Real {
+		return nil
+	}
+	asked := time.Now()
+	return poll(context.Background(), 20*time.Millisecond, func() (bool, error) {
+		info, err := os.Stat(filepath.Join(s.options.Dir, "database", "digdag.mv.db"))
+		if err != nil {
+			return false, err
+		}
+		written := info.ModTime()
+		return written.After(asked.Add(h2Delay/20)) || time.Since(asked) > h2Delay+h2Delay/2, nil
+	})
+}
