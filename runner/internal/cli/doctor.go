@@ -79,10 +79,13 @@ func (a *app) examineSelf(o *opened) []finding {
 	if o.config.File != "" {
 		cfg = o.config.File
 	}
-	c := engine.Caller(os.Getenv)
-	caller := c.GetEngine()
-	if c.GetTask() != "" {
-		caller += ", task " + c.GetTask()
+	e := engine.Detect("", os.Getenv, engine.Ancestors())
+	caller := string(e.Name)
+	if e.Identity.Task != "" {
+		caller += ", task " + e.Identity.Task
+	}
+	if e.Name != engine.None {
+		caller += ", an orphaned run stops (--on-orphan finish lets it end)"
 	}
 	return []finding{
 		{"version", true, fmt.Sprintf("outrider %s, revision %s", a.build.Version, orUnknown(a.build.Revision))},

@@ -43,12 +43,12 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 			Dir:     dir.Path, Live: dir.Live,
 			Env:          launch.Environ(os.Environ(), p.opened.config.PluginEnv),
 			StartTimeout: p.opened.config.StartTimeout,
-			Stop:         stopBudget(),
+			Stop:         stopBudget(r.engine),
 			Log:          hclog.NewNullLogger(),
 		},
 		Start: &taskv1.Start{
-			RunId: id, Component: r.name, Params: p.params, Attempt: 1, Key: id,
-			Caller: engine.Caller(os.Getenv), TempDir: dir.Path, ArtifactDir: artifacts,
+			RunId: id, Component: r.name, Params: p.params, Attempt: int32(max(1, r.engine.Identity.Try)), Key: id,
+			Caller: caller(r.engine), TempDir: dir.Path, ArtifactDir: artifacts,
 			LogLevel: strings.ToLower(r.level.String()),
 		},
 		Kill: kill,
@@ -63,7 +63,19 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 	return o, nil
 }
 
-// stopBudget is how long a plugin may take to stop: no engine waits for this host.
-func stopBudget() launch.StopBudget {
-	return launch.StopBudget{Cancel: 9 * time.Second, Kill: 300 * time.Millisecond, Reap: 500 * time.Millisecond}
+// stopBudget is how long each step of a stop may take: all of them together must
+// be over before the engine stops waiting.
+func stopBudget(e engine.Engine) launch.StopBudget {
+	b := launch.StopBudget{Kill: 300 * time.Millisecond, Reap: 500 * time.Millisecond}
+	b.Cancel = e.StopBudget() - b.Kill - b.Reap - 200*time.Millisecond
+	return b
+}
+
+// caller is what a component may know of who called.
+func caller(e engine.Engine) *taskv1.Caller {
+	id := e.Identity
+	return &taskv1.Caller{
+		Engine: string(e.Name), Project: id.Project, Workflow: id.Workflow, Task: id.Task,
+		LogicalTime: id.LogicalTime, Link: id.Link,
+	}
 }

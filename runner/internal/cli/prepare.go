@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/mattn/go-isatty"
 
 	"github.com/outrider-run/outrider/runner/internal/catalog"
+	"github.com/outrider-run/outrider/runner/internal/engine"
 	"github.com/outrider-run/outrider/runner/internal/params"
 	"github.com/outrider-run/outrider/runner/internal/redact"
 	"github.com/outrider-run/outrider/sdk/protocol"
@@ -66,7 +68,7 @@ func (a *app) prepare(ctx context.Context, r runRequest) (*prepared, error) {
 	if err != nil {
 		return nil, badParams(err, r.name)
 	}
-	file, err := a.readParams(ctx, r.params)
+	file, err := a.readParams(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -101,10 +103,21 @@ func badParams(err error, name string) error {
 	return broken(fmt.Errorf("%s: the component's parameter schema is no good: %w", name, err))
 }
 
+// stdinPatience is how long --params - waits under an engine, whose stdin is often
+// a pipe that never ends.
+const stdinPatience = 10 * time.Second
+
 // readParams reads the file of --params; nil without one.
-func (a *app) readParams(ctx context.Context, file string) ([]byte, error) {
+func (a *app) readParams(ctx context.Context, r runRequest) ([]byte, error) {
+	file := r.params
 	if file == "" {
 		return nil, nil
+	}
+	if file == "-" && r.engine.Name != engine.None {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, stdinPatience,
+			fmt.Errorf("stdin did not end within %s; under %s give a file or use --set", stdinPatience, r.engine.Name))
+		defer cancel()
 	}
 	in := a.In
 	if file != "-" {

@@ -9,6 +9,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/urfave/cli/v2"
 
+	"github.com/outrider-run/outrider/runner/internal/engine"
 	"github.com/outrider-run/outrider/runner/internal/run"
 )
 
@@ -25,6 +26,8 @@ type runRequest struct {
 	dryRun bool
 	yes    bool
 	skip   int
+	engine engine.Engine
+	orphan orphan
 	setup  setup
 }
 
@@ -53,8 +56,8 @@ func (a *app) run() *cli.Command {
 			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of what is shown: trace, debug, info, warn, error", Value: "info"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "show the resolved parameters and where each came from; run nothing", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "yes", Usage: "run a destructive component without asking", DisableDefaultText: true},
-			&cli.IntFlag{Name: "skip-code", Usage: "exit with `N` when the component skips", DefaultText: "0"},
-		}, setupFlags()...),
+			&cli.IntFlag{Name: "skip-code", Usage: "exit with `N` when the component skips", DefaultText: "99 under Airflow, else 0"},
+		}, append(engineFlags(), setupFlags()...)...),
 		OnUsageError: onUsage,
 		Action: func(c *cli.Context) error {
 			r, err := parseRun(c)
@@ -80,10 +83,16 @@ func parseRun(c *cli.Context) (runRequest, error) {
 	if r.spec.Timeout < 0 || r.spec.IdleTimeout < 0 || r.spec.Retries < 0 {
 		return r, usage("--timeout, --idle-timeout and --retries cannot be negative")
 	}
+	var err error
+	if r.engine, r.orphan, err = parseEngine(c); err != nil {
+		return r, err
+	}
+	if !c.IsSet("skip-code") {
+		r.skip = r.engine.SkipCode()
+	}
 	if r.skip < 0 || r.skip > 255 {
 		return r, usage("--skip-code %d: want 0 to 255", r.skip)
 	}
-	var err error
 	if r.spec.Backoff, err = run.ParseBackoff(c.String("backoff")); err != nil {
 		return r, usage("--%w", err)
 	}
@@ -98,8 +107,16 @@ func parseRun(c *cli.Context) (runRequest, error) {
 
 func (a *app) doRun(ctx context.Context, r runRequest) error {
 	began := time.Now()
+	if err := r.engine.LeaveStdin(); err != nil {
+		return host(err)
+	}
 	ctx, kill, stop := withSignals(ctx)
 	defer stop()
+	ctx, stopWatch, err := r.orphan.watch(ctx, r.engine)
+	if err != nil {
+		return host(err)
+	}
+	defer stopWatch()
 	p, err := a.prepare(ctx, r)
 	if err != nil || p == nil {
 		return err

@@ -23,6 +23,11 @@ func Signalled(sig syscall.Signal) *Cause {
 	return &Cause{State: Cancelled, Code: CodeCancelled, Reason: "the host was sent " + signalName(sig), Signal: sig}
 }
 
+// Orphaned is the cause of a run whose engine is gone.
+func Orphaned(why error) *Cause {
+	return &Cause{State: Cancelled, Code: CodeOrphaned, Reason: "orphaned: " + why.Error()}
+}
+
 func timedOut(d time.Duration) *Cause {
 	return &Cause{State: TimedOut, Code: CodeTimeout, Reason: fmt.Sprintf("ran into its timeout of %s", d)}
 }

@@ -31,8 +31,8 @@ const (
 	CodeTimeout     = "timeout"
 	CodeIdle        = "idle_timeout"
 	CodeCancelled   = "cancelled"
+	CodeOrphaned    = "orphaned"
 	CodeUndelivered = "output_undelivered"
-	CodeBadOutput   = "bad_output"
 )
 
 // Outcome is how an attempt or a run ended.

@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"path"
+	"strings"
+)
+
+// Process is one process of the line from this host up to init.
+type Process struct {
+	PID, PPID, SID int
+	Argv           []string
+}
+
+// script returns the id and the random part of the runner script in p's
+// arguments: Digdag starts every sh>, py> and rb> task as
+// SHELL… .digdag/tmp/digdag-KIND-ID-RAND/runner.EXT (facts, section 0).
+func (p Process) script() (id, random string, ok bool) {
+	for _, arg := range p.Argv {
+		for part := range strings.SplitSeq(path.Dir(arg), "/") {
+			rest, isTask := strings.CutPrefix(part, "digdag-")
+			if !isTask {
+				continue
+			}
+			fields := strings.SplitN(rest, "-", 3)
+			if len(fields) == 3 && (fields[0] == "sh" || fields[0] == "py" || fields[0] == "rb") && number(fields[1]) {
+				return fields[1], fields[2], true
+			}
+		}
+	}
+	return "", "", false
+}
+
+func number(s string) bool {
+	for _, r := range s {
+		if r < '0' || r > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// digdagChild returns the place in line of the process that Digdag started: the
+// nearest one whose arguments hold the runner script.
+func digdagChild(line []Process) (int, bool) {
+	for i, p := range line {
+		if _, _, ok := p.script(); ok {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// airflowChild returns the place in line of the process that Airflow started.
+// BashOperator gives it a session of its own, so it is the last in ours.
+func airflowChild(line []Process) (int, bool) {
+	for i, p := range line {
+		if i+1 < len(line) && line[i+1].SID != p.SID {
+			return i, true
+		}
+	}
+	return 0, false
+}
