@@ -264,6 +264,17 @@ func TestBadSchemas(t *testing.T) {
 	}
 }
 
+// A reference may lead into a parameter that is not given.
+func TestReferenceIntoAnAbsentParameter(t *testing.T) {
+	schema := `{"type":"object","properties":{"from":{"type":"integer"},"to":{"$ref":"#/properties/from"}}}`
+	if got, want := merge(t, schema, Sources{Sets: []string{"to=5"}}), `{"to":5}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := merge(t, schema, Sources{Sets: []string{"to=x"}}), `bad parameters: to: got string "x", want integer (from --set)`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // A recursive schema is fine as long as values end.
 func TestRecursiveSchema(t *testing.T) {
 	schema := `{"type":"object","properties":{"tree":{"$ref":"#/$defs/node"}},"$defs":{"node":{"type":"object","additionalProperties":false,

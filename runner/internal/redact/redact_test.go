@@ -28,6 +28,7 @@ func TestString(t *testing.T) {
 		{"twice and at the ends", []string{"hunter2"}, "hunter2, hunter2", "***, ***"},
 		{"one within the other", []string{"hunter2", "hunter2-prod"}, "hunter2-prod hunter2", "*** ***"},
 		{"overlap", []string{"user:pass", "pass:word"}, "<user:pass:word>", "<***>"},
+		{"one after the other", []string{"hunter2"}, "<hunter2hunter2>", "<***>"},
 		{"repetition", []string{"aaaaaa"}, "aaaaaaaa b", "*** b"},
 		{"trimmed", []string{"  hunter2\n"}, "it is hunter2!", "it is ***!"},
 		{"line by line", []string{pem}, "at TUlJRXZRSUJBREFOQmdrcWhraUc5: abc -----END KEY-----.", "at ***: abc ***."},
