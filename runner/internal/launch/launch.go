@@ -118,7 +118,7 @@ func Start(ctx context.Context, o Options) (*Plugin, error) {
 	defer abort(nil)
 	p.client = plugin.NewClient(p.config(life))
 	connected := make(chan error, 1)
-	go func() { connected <- p.connect() }()
+	go func() { connected <- p.connect(life) }()
 
 	late := time.NewTimer(o.StartTimeout)
 	defer late.Stop()
@@ -176,13 +176,17 @@ func (p *Plugin) config(life context.Context) *plugin.ClientConfig {
 // connect starts the process and waits for a connection. go-plugin opens its
 // own streams in Client, so the connection's state is known without another
 // round trip; a refused one it takes for an old plugin and says nothing.
-func (p *Plugin) connect() error {
+func (p *Plugin) connect(life context.Context) error {
 	c, err := p.client.Client()
 	if err != nil {
 		return err
 	}
 	if g, ok := c.(*plugin.GRPCClient); ok {
-		if s := g.Conn.GetState(); s != connectivity.Ready {
+		s := g.Conn.GetState()
+		for s == connectivity.Connecting && g.Conn.WaitForStateChange(life, s) {
+			s = g.Conn.GetState() // it lags behind the streams by a moment
+		}
+		if s != connectivity.Ready {
 			return fmt.Errorf("its socket %s takes no connection (%s)", p.stdout.address(), s)
 		}
 	}

@@ -42,7 +42,7 @@ func (p *Pipe) Drain(ended <-chan struct{}, do func([]byte)) {
 			_ = p.r.SetReadDeadline(time.Now().Add(linger))
 		}
 	}()
-	buf := make([]byte, 64<<10)
+	buf := make([]byte, 16<<10)
 	for {
 		n, err := p.r.Read(buf)
 		if n > 0 {
