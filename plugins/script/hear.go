@@ -9,8 +9,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/hashicorp/go-hclog"
-
 	"github.com/outrider-run/outrider/plugins/script/internal/events"
 	"github.com/outrider-run/outrider/plugins/script/internal/lines"
 	"github.com/outrider-run/outrider/sdk"
@@ -129,7 +127,7 @@ func (h *hearer) event(e events.Event) {
 func (h *hearer) warn(text string, args ...any) {
 	switch h.warnings++; {
 	case h.warnings < maxWarnings:
-		h.run.Log().Log(hclog.Warn, text, args...)
+		h.run.Log().Warn(text, args...)
 	case h.warnings == maxWarnings:
 		h.run.Log().Warn("descriptor 3: further bad events are not told of")
 	}

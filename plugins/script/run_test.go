@@ -35,9 +35,6 @@ echo "cwd $(pwd)"`)
 	if mode != "600" {
 		t.Errorf("the file has mode %s", mode)
 	}
-	if _, err := os.Stat(file); !os.IsNotExist(err) {
-		t.Errorf("the file is still there: %v", err)
-	}
 	text := strings.Join(out, "\n")
 	if strings.Contains(text, secret) {
 		t.Errorf("the secret is in an argument or a variable:\n%s", text)
@@ -55,6 +52,27 @@ echo "cwd $(pwd)"`)
 			if strings.HasPrefix(line, never) {
 				t.Errorf("the program sees %s", line)
 			}
+		}
+	}
+}
+
+func TestTheParamsFileIsRemovedWhateverTheEnd(t *testing.T) {
+	for _, end := range []string{"exit 0", "exit 1", "kill -KILL $$"} {
+		c := sh(t, `echo "$OUTRIDER_PARAMS_FILE"; `+end)
+		components, err := load(filepath.Join(c.dir, "test.component.yml"), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// In this process, whose run's folder stays until the test's end.
+		out := log(sdktest.RunJSON(t, components[0], `{"a":1}`), "info", "")
+		if len(out) != 1 || !filepath.IsAbs(out[0]) {
+			t.Fatalf("%s: %q", end, out)
+		}
+		if _, err := os.Stat(filepath.Dir(out[0])); err != nil {
+			t.Errorf("%s: the folder: %v", end, err)
+		}
+		if _, err := os.Stat(out[0]); !os.IsNotExist(err) {
+			t.Errorf("%s: the file is still there: %v", end, err)
 		}
 	}
 }

@@ -19,6 +19,9 @@ const (
 	// drainTime is how long the end of the pipes is awaited after the command
 	// ended: what it left in the background may hold them for ever.
 	drainTime = 2 * time.Second
+	// drainTimeStopped is the same after a cancel, when the host waits for the
+	// end and will kill.
+	drainTimeStopped = 300 * time.Millisecond
 	// killDelay is how long after a cancel the command is killed here. Every
 	// host kills sooner; this is for a run without one.
 	killDelay = 10 * time.Second
@@ -70,10 +73,14 @@ func (c Command) Run(ctx context.Context) (Exit, error) {
 	if cmd.ProcessState == nil {
 		return Exit{}, fmt.Errorf("waiting for %s: %w", c.Path, err)
 	}
+	patience := drainTime
+	if cancelled.Load() {
+		patience = drainTimeStopped
+	}
 	select {
 	case <-drained:
-	case <-time.After(drainTime):
-		c.Notice(pipes.heldBy())
+	case <-time.After(patience):
+		c.Notice(pipes.heldBy(patience))
 		pipes.giveUp()
 		<-drained
 	}

@@ -6,11 +6,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// heldBy says who holds the pipes that have not ended, in one line. Without
+// heldBy says who holds the pipes that have not ended after a wait, in one line. Without
 // /proc, or when they belong to another user, it cannot name them.
-func (p *pipes) heldBy() string {
+func (p *pipes) heldBy(waited time.Duration) string {
 	open := p.open()
 	var names []string
 	want := map[string]bool{}
@@ -25,7 +26,7 @@ func (p *pipes) heldBy() string {
 		who = "a process that cannot be named"
 	}
 	return fmt.Sprintf("the command ended, but %s still open after %s: held by %s; not waiting any longer",
-		are(names), drainTime, who)
+		are(names), waited, who)
 }
 
 func are(names []string) string {

@@ -117,8 +117,8 @@ func TestOutputsOverTheLimitAreRefused(t *testing.T) {
 	for i := range 16 {
 		o.Merge(map[string]json.RawMessage{"n" + string(rune('a'+i)): part})
 	}
-	if _, err := o.JSON(); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("16 MiB: %v", err)
+	if _, err := o.JSON(); !errors.Is(err, ErrTooLarge) || o.values != nil {
+		t.Errorf("16 MiB: %v, holding %d members", err, len(o.values))
 	}
 	o.Merge(map[string]json.RawMessage{"late": raw("1")})
 	if _, err := o.JSON(); !errors.Is(err, ErrTooLarge) {
