@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/outrider-run/outrider/runner/internal/engine"
+	"github.com/outrider-run/outrider/runner/internal/run"
+)
+
+// orphan is what a run does when its engine is gone.
+type orphan string
+
+const (
+	// orphanStop stops the run as a signal would.
+	orphanStop orphan = "stop"
+	// orphanFinish lets it run to its end.
+	orphanFinish orphan = "finish"
+)
+
+func engineFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "engine", Usage: "take `NAME` (digdag, airflow, none) for the caller", DefaultText: "found out"},
+		&cli.StringFlag{Name: "on-orphan", Usage: "`stop` or finish when the engine is gone", Value: string(orphanStop)},
+	}
+}
+
+func parseEngine(c *cli.Context) (engine.Engine, orphan, error) {
+	name, err := engine.Parse(c.String("engine"))
+	if err != nil {
+		return engine.Engine{}, "", usage("--%w", err)
+	}
+	o := orphan(c.String("on-orphan"))
+	if o != orphanStop && o != orphanFinish {
+		return engine.Engine{}, "", usage("--on-orphan %q: want stop or finish", o)
+	}
+	return engine.Detect(name, os.Getenv, engine.Ancestors()), o, nil
+}
+
+// watch ends ctx when the engine is gone, unless the run is to finish.
+func (o orphan) watch(ctx context.Context, e engine.Engine) (context.Context, func(), error) {
+	if o == orphanFinish || e.Name == engine.None {
+		return ctx, func() {}, nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	gone, err := e.Gone(ctx)
+	if err != nil {
+		cancel(nil)
+		return ctx, func() {}, err
+	}
+	go func() {
+		select {
+		case why := <-gone:
+			cancel(run.Orphaned(why))
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }, nil
+}
