@@ -198,9 +198,12 @@ func TestDamagedCacheIsRebuilt(t *testing.T) {
 		if got := names(w.list(w.open("p"))); got != "a.one b.one" {
 			t.Errorf("%s: listed %s", name, got)
 		}
-		var fresh struct{ Files map[string]any }
+		var fresh struct {
+			Format int
+			Files  map[string]any
+		}
 		text, _ := os.ReadFile(w.index())
-		if err := json.Unmarshal(text, &fresh); err != nil || len(fresh.Files) != 2 {
+		if err := json.Unmarshal(text, &fresh); err != nil || fresh.Format != 1 || len(fresh.Files) != 2 {
 			t.Errorf("%s: was not rebuilt: %s, %v", name, text, err)
 		}
 	}
@@ -265,6 +268,45 @@ func TestWithoutCache(t *testing.T) {
 		if got := w.runs(); len(got) != 1 {
 			t.Errorf("%q: ran %v", dir, got)
 		}
+	}
+}
+
+// TestCacheIsShared: what one host saves does not undo what another did.
+func TestCacheIsShared(t *testing.T) {
+	w := newWorld(t)
+	w.plugin("a/outrider-plugin-x", "x.one")
+	w.plugin("b/outrider-plugin-y", "y.one")
+	a, b := w.open("a"), w.open("b")
+	w.list(a)
+	w.list(b)
+	w.plugin("b/outrider-plugin-z", "z.one")
+	w.list(b)
+	data, err := os.ReadFile(w.index())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"x.one", "y.one", "z.one"} {
+		if !strings.Contains(string(data), name) {
+			t.Errorf("the index lost %s: %s", name, data)
+		}
+	}
+}
+
+// TestNewPluginBeforeAKnownOne: what is known must not hide what comes first.
+func TestNewPluginBeforeAKnownOne(t *testing.T) {
+	w := newWorld(t)
+	w.plugin("b/outrider-plugin-x", "x.one")
+	w.write("a/README", "", 0o644)
+	w.list(w.open("a", "b"))
+	first := w.plugin("a/outrider-plugin-x", "x.one")
+	if e := w.find(w.open("a", "b"), "x.one"); e.Source != first {
+		t.Errorf("found %s", e.Source)
+	}
+	w.plugin("c/outrider-plugin-z", "z.one")
+	w.runs()
+	w.find(w.open("a", "b", "c"), "x.one")
+	if got := w.runs(); len(got) > 0 {
+		t.Errorf("what comes later was run: %v", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -59,8 +60,13 @@ func TestEndlessAnswer(t *testing.T) {
 func TestEndlessComplaint(t *testing.T) {
 	w := newWorld(t)
 	w.shell("p/outrider-plugin-x", "head -c 1000000 /dev/zero >&2\necho '{\"components\":[{\"name\":\"x.one\",\"params\":{}}]}'")
-	if got := names(w.list(w.open("p"))); got != "x.one" {
+	w.shell("p/outrider-plugin-y", "head -c 1000000 /dev/zero | tr '\\0' x >&2\nexit 1")
+	entries, problems := w.open("p").List(context.Background())
+	if got := names(entries); got != "x.one" {
 		t.Errorf("listed %s", got)
+	}
+	if len(problems) != 1 || len(problems[0].String()) > 5000 || !strings.Contains(problems[0].String(), "exit status 1: xxx") {
+		t.Errorf("problems %.300v", problems)
 	}
 }
 

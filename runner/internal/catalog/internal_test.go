@@ -1,6 +1,11 @@
 package catalog
 
 import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -46,5 +51,44 @@ func TestNear(t *testing.T) {
 		if got := near(name, all); !slices.Equal(got[:min(len(got), max(1, len(want)))], want) {
 			t.Errorf("%s: got %v, want %v", name, got, want)
 		}
+	}
+}
+
+// TestReadSeesChanges: what changes while it is read is read again, and given up
+// when it does so each time.
+func TestReadSeesChanges(t *testing.T) {
+	replace := func(path, text string) error {
+		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+			return err
+		}
+		return os.Rename(path+".new", path)
+	}
+	overwrite := func(path, text string) error { return os.WriteFile(path, []byte(text), 0o600) }
+	for name, change := range map[string]func(path, text string) error{"replace": replace, "overwrite": overwrite} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "x")
+			if err := overwrite(path, "first"); err != nil {
+				t.Fatal(err)
+			}
+			tries, last := 0, ""
+			_, _, err := read(context.Background(), path, func(r io.Reader) error {
+				b, err := io.ReadAll(r)
+				if last = string(b); err != nil || tries > 0 {
+					return err
+				}
+				tries++
+				return change(path, "second, and longer")
+			})
+			if err != nil || last != "second, and longer" {
+				t.Errorf("read %q, %v", last, err)
+			}
+			_, _, err = read(context.Background(), path, func(io.Reader) error {
+				last += "."
+				return change(path, last)
+			})
+			if !errors.Is(err, errChanging) {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
