@@ -97,3 +97,14 @@ func onOwn(t *testing.T, config map[string]string) *Tester {
 	})
 	return s.For(t)
 }
+
+// must takes the error off a result: must(t)(f()).
+func must(t *testing.T) func(string, error) string {
+	return func(v string, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
