@@ -188,6 +188,16 @@ func (s Script) check() error {
 	case s.Interpreter != "" && strings.HasPrefix(s.Command[0], "-"):
 		errs = append(errs, fmt.Errorf("command begins with %s: with an interpreter it must begin with the script's file", shorten(s.Command[0])))
 	}
+	for i, arg := range s.Command {
+		if strings.ContainsRune(arg, 0) {
+			errs = append(errs, fmt.Errorf("command[%d] has a NUL character, which no program can be given", i))
+		}
+	}
+	for code, o := range s.ExitCodes {
+		if o == "" {
+			errs = append(errs, fmt.Errorf("exit_codes.%d is empty, want permanent, retry, skip or fail", code))
+		}
+	}
 	if s.Output != nil && s.Outputs == OutputsNone {
 		errs = append(errs, errors.New("output is a schema although outputs is none"))
 	}

@@ -98,6 +98,9 @@ func TestScriptRefuses(t *testing.T) {
 		{"exit code as word", "exit_codes: {many: skip}\n", "line 1, column 14: exit_codes.many: key many: want an exit code from 1 to 255"},
 		{"exit code twice", "exit_codes: {3: skip, '3': retry}\n", "key given twice"},
 		{"unknown outcome", "exit_codes:\n  3: explode\n", `line 2, column 6: exit_codes.3: "explode": want permanent, retry, skip or fail`},
+		{"empty outcome", "name: a.b\ncommand: [x]\nexit_codes: {3: }\n", "exit_codes.3 is empty, want permanent"},
+		{"nul in an argument", "name: a.b\ncommand: [x, \"y\\0z\"]\n", "command[1] has a NUL character"},
+		{"empty schema", "params:\n", "line 1, column 9: params: null: want a mapping: a JSON Schema"},
 		{"unknown outputs", "outputs: stdout\n", `line 1, column 10: outputs: "stdout": want events or none`},
 		{"outputs none with a schema", "name: a.b\ncommand: [x]\noutput: {}\noutputs: none\n", "output is a schema although outputs is none"},
 		{"schema of a list", "params: {type: array}\n", `line 1, column 9: params: a mapping: type is "array", want object`},
@@ -194,8 +197,8 @@ func FuzzParseScript(f *testing.F) {
 		if path, _ := s.Program("/m"); path == "" {
 			t.Fatalf("%q: no program", data)
 		}
-		for code := range s.ExitCodes {
-			if code < 1 || code > 255 {
+		for code, o := range s.ExitCodes {
+			if code < 1 || code > 255 || o == "" {
 				t.Fatalf("%q: exit code %d", data, code)
 			}
 		}

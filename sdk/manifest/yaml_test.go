@@ -192,7 +192,6 @@ type settings struct {
 		URL string `json:"url"`
 	} `json:"sources"`
 	Schema json.RawMessage `json:"schema"`
-	hidden int
 }
 
 func TestDecodeYAML(t *testing.T) {
