@@ -108,3 +108,14 @@ func must(t *testing.T) func(string, error) string {
 		return v
 	}
 }
+
+// must2 is must for attempts.
+func must2(t *testing.T) func(Attempt, error) Attempt {
+	return func(v Attempt, err error) Attempt {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
