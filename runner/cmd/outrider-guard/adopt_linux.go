@@ -16,8 +16,8 @@ func adopt() {
 }
 
 // child has CMD killed with the guard, should somebody kill that.
-func child() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+func child(group bool) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: group, Pdeathsig: syscall.SIGKILL}
 }
 
 // children lists this process's children.

@@ -1,12 +1,14 @@
 // Command outrider-guard runs a command so that nothing of it outlives the host:
 //
-//	outrider-guard [--lifeline FD] [--dir DIR] -- CMD ARGS…
+//	outrider-guard [--foreground] [--lifeline FD] [--dir DIR] -- CMD ARGS…
 //
 // CMD runs in a process group of its own and gets the signals that the guard
 // gets. When FD, the read end of the host's lifeline, ends, CMD's group is asked
 // to stop (SIGTERM), and after two seconds every descendant is killed and DIR
-// removed. The guard exits as CMD does, with 128+n for a signal, and with 125,
-// 126 or 127 when it could not start it. It must start fast: no fmt, no flag.
+// removed; a byte on FD kills every descendant at once. The guard exits as CMD
+// does, with 128+n for a signal, and with 125, 126 or 127 when it could not start
+// it. With --foreground CMD stays in the guard's group, for a terminal, which
+// sends its own signals to all of the group. It must start fast: no fmt, no flag.
 package main
 
 import (
@@ -28,10 +30,7 @@ func main() {
 	// Signals are taken before CMD is started, so that none is lost. Those that
 	// were ignored, as nohup has it, stay so for CMD.
 	signals := make(chan os.Signal, 16)
-	for _, s := range []os.Signal{
-		syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2,
-		syscall.SIGALRM, syscall.SIGCONT, syscall.SIGTSTP, syscall.SIGWINCH,
-	} {
+	for _, s := range g.forwarded() {
 		if !signal.Ignored(s) {
 			signal.Notify(signals, s)
 		}
@@ -40,7 +39,9 @@ func main() {
 	g.start(argv)
 	go func() {
 		for s := range signals {
-			g.signal(s.(syscall.Signal))
+			if !g.foreground || !fromTerminal(s) {
+				g.signal(s.(syscall.Signal))
+			}
 		}
 	}()
 	if g.lifeline >= 0 {
@@ -49,7 +50,27 @@ func main() {
 	g.reap()
 }
 
+// forwarded are the signals that CMD gets when the guard does. In the foreground
+// a stop must stop the guard too, or the shell would wait for it for ever.
+func (g *guard) forwarded() []os.Signal {
+	all := []os.Signal{
+		syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2,
+		syscall.SIGALRM, syscall.SIGCONT, syscall.SIGWINCH,
+	}
+	if !g.foreground {
+		all = append(all, syscall.SIGTSTP)
+	}
+	return all
+}
+
+// fromTerminal tells the signals that a terminal sends to a whole group, CMD in it.
+func fromTerminal(s os.Signal) bool {
+	return s == syscall.SIGINT || s == syscall.SIGQUIT || s == syscall.SIGCONT || s == syscall.SIGWINCH
+}
+
 type guard struct {
+	foreground bool
+
 	lifeline int // -1: none
 	dir      string
 	pid      int
@@ -63,6 +84,10 @@ func parse(args []string) (*guard, []string) {
 		switch args[0] {
 		case "--":
 			return g, args[1:]
+		case "--foreground":
+			g.foreground = true
+			args = args[1:]
+			continue
 		case "--lifeline":
 			fd, err := strconv.Atoi(args[1])
 			if err != nil || fd < 3 {
@@ -80,7 +105,7 @@ func parse(args []string) (*guard, []string) {
 		}
 		args = args[2:]
 	}
-	die(125, "usage: outrider-guard [--lifeline FD] [--dir DIR] -- CMD ARGS…")
+	die(125, "usage: outrider-guard [--foreground] [--lifeline FD] [--dir DIR] -- CMD ARGS…")
 	return nil, nil
 }
 
@@ -94,7 +119,7 @@ func die(code int, text string) {
 func (g *guard) start(argv []string) {
 	path, err := lookup(argv[0])
 	if err == nil {
-		attr := &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: child()}
+		attr := &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: child(!g.foreground)}
 		g.pid, err = syscall.ForkExec(path, argv, attr)
 		if err == syscall.ENOEXEC {
 			g.pid, err = syscall.ForkExec("/bin/sh", append([]string{"sh", path}, argv[1:]...), attr)
@@ -131,7 +156,13 @@ func lookup(name string) (string, error) {
 	return "", found
 }
 
-func (g *guard) signal(s syscall.Signal) { _ = syscall.Kill(-g.pid, s) }
+func (g *guard) signal(s syscall.Signal) {
+	if g.foreground {
+		_ = syscall.Kill(g.pid, s)
+		return
+	}
+	_ = syscall.Kill(-g.pid, s)
+}
 
 // reap waits for children, adopted ones too. It exits as CMD does, at once,
 // unless the host is gone: then it goes on until no child is left.
@@ -162,20 +193,13 @@ func (g *guard) reap() {
 
 // watch waits for the end of the host, then for that of everything else.
 func (g *guard) watch() {
-	var b [1]byte
-	for {
-		n, err := syscall.Read(g.lifeline, b[:])
-		if err == nil && n == 0 {
-			break
-		}
-		if err != nil && err != syscall.EINTR {
-			die(125, "read the lifeline: "+err.Error())
-		}
-	}
+	atOnce := g.awaitHost()
 	close(g.gone)
-	g.signal(syscall.SIGTERM)
-	g.signal(syscall.SIGCONT) // what is stopped would not hear it
-	if !g.emptyWithin(grace) {
+	if !atOnce {
+		g.signal(syscall.SIGTERM)
+		g.signal(syscall.SIGCONT) // what is stopped would not hear it
+	}
+	if atOnce || !g.emptyWithin(grace) {
 		for end := time.Now().Add(grace); time.Now().Before(end); {
 			g.signal(syscall.SIGKILL)
 			// The children of a killed one become ours: again until none is left.
@@ -191,6 +215,20 @@ func (g *guard) watch() {
 		_ = os.RemoveAll(g.dir)
 	}
 	os.Exit(128 + int(syscall.SIGKILL))
+}
+
+// awaitHost returns when the host is gone, or true when it says to kill at once.
+func (g *guard) awaitHost() (atOnce bool) {
+	var b [1]byte
+	for {
+		n, err := syscall.Read(g.lifeline, b[:])
+		if err == nil {
+			return n > 0
+		}
+		if err != syscall.EINTR {
+			die(125, "read the lifeline: "+err.Error())
+		}
+	}
 }
 
 func (g *guard) emptyWithin(d time.Duration) bool {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -16,9 +15,7 @@ import (
 
 // Streams are the process's own; stdout is data, stderr is talk.
 type Streams struct {
-	In  *os.File
-	Out *os.File
-	Err io.Writer
+	In, Out, Err *os.File
 }
 
 // Build is what the linker stamped.
@@ -32,12 +29,14 @@ type Build struct {
 type app struct {
 	Streams
 	build Build
+	// args are those of the process, behind its name.
+	args []string
 }
 
 // Main runs the command line args (args[0] is the program) and returns the exit
 // code. Every error becomes one clear last line on stderr.
 func Main(args []string, s Streams, b Build) int {
-	a := &app{Streams: s, build: b}
+	a := &app{Streams: s, build: b, args: args[1:]}
 	err := a.root().RunContext(context.Background(), args)
 	var e *exit
 	if errors.As(err, &e) {
@@ -69,7 +68,7 @@ func (a *app) root() *cli.App {
 		OnUsageError:              onUsage,
 		Flags:                     []cli.Flag{helpVersion(), cli.HelpFlag},
 		Commands: []*cli.Command{
-			a.run(), a.components(), a.describe(), a.plugins(), a.newPlugin(),
+			a.run(), a.exec(), a.sh(), a.components(), a.describe(), a.plugins(), a.newPlugin(),
 			a.doctor(), a.version(), a.completion(), a.complete(), a.help(),
 		},
 		Action: func(c *cli.Context) error {

@@ -47,9 +47,11 @@ func buildPlugins() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for name, pkg := range map[string]string{"hello": "examples/hello", "probe": "runner/e2e/probe"} {
+	for name, pkg := range map[string]string{
+		"outrider-plugin-hello": "examples/hello", "outrider-plugin-probe": "runner/e2e/probe", "outrider-guard": "runner/cmd/outrider-guard",
+	} {
 		cmd := exec.Command("go", "build", "-tags", "urfave_cli_no_docs,grpcnotrace",
-			"-o", filepath.Join(dir, "outrider-plugin-"+name), "github.com/outrider-run/outrider/"+pkg)
+			"-o", filepath.Join(dir, name), "github.com/outrider-run/outrider/"+pkg)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 		}

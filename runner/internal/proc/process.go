@@ -25,12 +25,16 @@ type Spec struct {
 	Stdin, Stdout, Stderr *os.File
 	// Extra become descriptors 3, 4 and so on.
 	Extra []*os.File
+	// Foreground leaves the child in the host's process group, where a terminal
+	// reaches it; signals then go to the child alone.
+	Foreground bool
 }
 
-// Process is a child that leads its own process group. Its process id stays
+// Process is a child that leads its own process group unless it is in the foreground. Its process id stays
 // taken until Close, so that no signal can ever reach a stranger.
 type Process struct {
 	p    *os.Process
+	own  bool // it leads a group
 	done chan struct{}
 	exit Exit // readable once done is closed
 
@@ -55,7 +59,7 @@ func Start(ctx context.Context, s Spec) (*Process, error) {
 	}
 	attr := &os.ProcAttr{
 		Dir: s.Dir, Env: s.Env, Files: append(files, s.Extra...),
-		Sys: &syscall.SysProcAttr{Setpgid: true},
+		Sys: &syscall.SysProcAttr{Setpgid: !s.Foreground},
 	}
 	if attr.Env == nil {
 		attr.Env = []string{} // nil would mean the host's
@@ -64,7 +68,7 @@ func Start(ctx context.Context, s Spec) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Process{p: p, done: make(chan struct{})}
+	c := &Process{p: p, own: !s.Foreground, done: make(chan struct{})}
 	go func() {
 		c.exit = c.wait()
 		close(c.done)
@@ -127,8 +131,12 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	if p.reaped {
 		return os.ErrProcessDone
 	}
-	if err := unix.Kill(-p.p.Pid, sig); err != nil {
-		return fmt.Errorf("send %s to process group %d: %w", unix.SignalName(sig), p.p.Pid, err)
+	to, what := -p.p.Pid, "process group"
+	if !p.own {
+		to, what = p.p.Pid, "process"
+	}
+	if err := unix.Kill(to, sig); err != nil {
+		return fmt.Errorf("send %s to %s %d: %w", unix.SignalName(sig), what, p.p.Pid, err)
 	}
 	return nil
 }
@@ -147,7 +155,7 @@ func (p *Process) Close(patience time.Duration) error {
 	case <-late.C:
 		return fmt.Errorf("process %d does not end although it was sent SIGKILL %s ago", p.p.Pid, patience)
 	}
-	if !p.reap() {
+	if !p.reap() || !p.own {
 		return nil
 	}
 	// The signal is out; what got it needs a moment to be gone. Signal 0 only

@@ -60,6 +60,8 @@ type Outcome struct {
 	Signal syscall.Signal
 	// Attempts is how many attempts were made.
 	Attempts int
+	// Command is the exit code of a command (exec, sh); nil for a component.
+	Command *int
 }
 
 // Exit returns the exit code of `outrider run` (design, section 6). skip is the

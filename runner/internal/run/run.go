@@ -84,8 +84,9 @@ func attempt(ctx context.Context, s Spec, n int, x Executor, l Listener) Outcome
 // came to o. A success that came after all stays out of the exit code: who sent
 // the signal must not read it as done (design, section 6).
 func ended(o Outcome, c *Cause) Outcome {
-	e := Outcome{State: c.State, Code: c.Code, Message: c.Reason, Signal: c.Signal, Attempts: o.Attempts}
+	e := Outcome{State: c.State, Code: c.Code, Message: c.Reason, Signal: c.Signal, Attempts: o.Attempts, Command: o.Command}
 	switch {
+	case o.Command != nil:
 	case o.State == Success:
 		e.Message += "; the task reported success after that"
 	case o.Message != "" && o.State != Cancelled:

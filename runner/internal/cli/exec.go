@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/oklog/ulid/v2"
+	"github.com/urfave/cli/v2"
+
+	"github.com/outrider-run/outrider/runner/internal/engine"
+	"github.com/outrider-run/outrider/runner/internal/run"
+	"github.com/outrider-run/outrider/runner/internal/state"
+)
+
+// execRequest is what the flags of `outrider exec` and `sh` ask for.
+type execRequest struct {
+	argv     []string
+	spec     run.Spec
+	engine   engine.Engine
+	orphan   orphan
+	outcomes map[int]run.Outcome
+	skip     int
+	verbose  bool
+}
+
+func (a *app) exec() *cli.Command {
+	return &cli.Command{
+		Name:      "exec",
+		Usage:     "run any command under a timeout, with all it started ended with it",
+		ArgsUsage: "-- CMD [ARGS]",
+		Description: "  outrider exec --timeout 1h -- ./load.sh --day today\n" +
+			"  outrider exec --exit-codes 3=permanent,99=skip -- ./load.sh\n\n" +
+			"stdin, stdout and stderr pass through. The exit code is the command's own, but 124 for a\n" +
+			"timeout, 125 when the host failed, 126 and 127 when the command could not be run, and never\n" +
+			"0 after a signal. OUTRIDER_TMPDIR is a folder that is removed at the end.",
+		Flags:        execFlags(),
+		OnUsageError: onUsage,
+		Action: func(c *cli.Context) error {
+			r, err := parseExec(c)
+			if err != nil {
+				return err
+			}
+			if r.argv = c.Args().Slice(); len(r.argv) == 0 {
+				return usage("which command? outrider exec [flags] -- CMD [ARGS]")
+			}
+			return a.doExec(c.Context, r)
+		},
+	}
+}
+
+func execFlags() []cli.Flag {
+	return append([]cli.Flag{
+		&cli.DurationFlag{Name: "timeout", Usage: "end the command after `T`"},
+		&cli.DurationFlag{Name: "idle-timeout", Usage: "end the command when it prints nothing for `T`"},
+		&cli.StringFlag{Name: "exit-codes", Usage: "`CODE=OUTCOME` pairs with commas; OUTCOME is success, skip, fail or permanent"},
+		&cli.BoolFlag{Name: "v", Usage: "say how it ended", DisableDefaultText: true},
+	}, engineFlags()...)
+}
+
+func parseExec(c *cli.Context) (execRequest, error) {
+	r := execRequest{verbose: c.Bool("v")}
+	r.spec = run.Spec{Timeout: c.Duration("timeout"), IdleTimeout: c.Duration("idle-timeout")}
+	if r.spec.Timeout < 0 || r.spec.IdleTimeout < 0 {
+		return r, usage("--timeout and --idle-timeout cannot be negative")
+	}
+	var err error
+	if r.engine, r.orphan, err = parseEngine(c); err != nil {
+		return r, err
+	}
+	r.skip = r.engine.SkipCode()
+	r.outcomes, err = parseExitCodes(c.String("exit-codes"))
+	return r, err
+}
+
+// parseExitCodes reads 3=permanent,99=skip.
+func parseExitCodes(text string) (map[int]run.Outcome, error) {
+	outcomes := map[int]run.Outcome{}
+	if text == "" {
+		return outcomes, nil
+	}
+	kinds := map[string]run.Outcome{
+		"success": {State: run.Success}, "skip": {State: run.Skipped},
+		"fail": {State: run.Failed}, "permanent": {State: run.Failed, Permanent: true},
+	}
+	for pair := range strings.SplitSeq(text, ",") {
+		code, kind, _ := strings.Cut(pair, "=")
+		n, err := strconv.Atoi(strings.TrimSpace(code))
+		o, ok := kinds[strings.TrimSpace(kind)]
+		if err != nil || !ok || n < 0 || n > 255 {
+			return nil, usage("--exit-codes %q: want CODE=success, skip, fail or permanent, CODE from 0 to 255", pair)
+		}
+		outcomes[n] = o
+	}
+	return outcomes, nil
+}
+
+func (a *app) doExec(ctx context.Context, r execRequest) error {
+	began := time.Now()
+	if err := r.engine.LeaveStdin(); err != nil {
+		return host(err)
+	}
+	ctx, kill, stop := withSignals(ctx)
+	defer stop()
+	ctx, stopWatch, err := r.orphan.watch(ctx, r.engine)
+	if err != nil {
+		return host(err)
+	}
+	defer stopWatch()
+	d, err := state.Open(os.Getenv)
+	if err != nil {
+		return host(err)
+	}
+	if d.Temporary != nil {
+		a.say("state is kept in %s: %v", d.Root(), d.Temporary)
+	}
+	id := ulid.Make().String()
+	dir, err := d.NewRun(id)
+	if err != nil {
+		return host(err)
+	}
+	var sweep sync.WaitGroup
+	sweep.Go(func() { _, _ = d.Sweep(ctx) })
+	x, err := a.command(r, id, dir, kill)
+	if err != nil {
+		return host(err)
+	}
+	o := run.Do(ctx, r.spec, x, silent{}, func(run.Outcome, time.Duration) {})
+	sweep.Wait()
+	if err := dir.Close(); err != nil {
+		a.say("remove the run's folder: %v", err)
+	}
+	a.sayEnd(r, o, time.Since(began))
+	if code := o.CommandExit(r.skip); code != 0 {
+		return &exit{code: code}
+	}
+	return nil
+}
+
+// sayEnd is silent about what the command itself decided: under `sh` not a byte
+// may differ from the shell alone.
+func (a *app) sayEnd(r execRequest, o run.Outcome, took time.Duration) {
+	hosts := o.State == run.TimedOut || o.State == run.Cancelled || o.Code == "host"
+	if r.verbose || hosts {
+		a.say("%s: %s after %s", filepath.Base(r.argv[0]), o.Line(), took.Round(time.Millisecond))
+	}
+}
+
+func (a *app) say(format string, args ...any) {
+	fmt.Fprintf(a.Err, "outrider: "+format+"\n", args...)
+}
+
+func (a *app) command(r execRequest, id string, dir *state.RunDir, kill <-chan struct{}) (*run.Command, error) {
+	guard, err := guardPath()
+	if err != nil {
+		return nil, err
+	}
+	terminal := isatty.IsTerminal(a.In.Fd())
+	return &run.Command{
+		Guard: guard,
+		Argv:  r.argv,
+		Env:   append(os.Environ(), "OUTRIDER_TMPDIR="+dir.Path, "OUTRIDER_RUN="+ancestors(id)),
+		Dir:   dir.Path, Live: dir.Live,
+		Stdin: a.In, Stdout: a.Out, Stderr: a.Err,
+		Inherit:    isatty.IsTerminal(a.Out.Fd()) && r.spec.IdleTimeout == 0,
+		Foreground: terminal,
+		Stop:       r.engine.StopBudget() - time.Second,
+		Kill:       kill,
+		Say:        a.say,
+		Outcomes:   r.outcomes,
+	}, nil
+}
+
+// guardPath finds outrider-guard beside this program, else on PATH.
+func guardPath() (string, error) {
+	const name = "outrider-guard"
+	exe, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	beside := filepath.Join(filepath.Dir(exe), name)
+	if _, err := os.Stat(beside); err == nil {
+		return beside, nil
+	}
+	if found, err := exec.LookPath(name); err == nil {
+		return found, nil
+	}
+	return "", fmt.Errorf("there is no %s and none on PATH; it belongs beside outrider", beside)
+}
+
+// ancestors are the ids of the runs above this one, and its own.
+func ancestors(id string) string {
+	if above := os.Getenv("OUTRIDER_RUN"); above != "" {
+		return above + "," + id
+	}
+	return id
+}
+
+// silent is the listener of a command, which sends no messages.
+type silent struct{ run.Listener }
+
+func (silent) Alive() {}

@@ -1,0 +1,208 @@
+package run
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/outrider-run/outrider/runner/internal/proc"
+)
+
+// Command executes any program under the guard, its descriptors passed through.
+type Command struct {
+	// Guard is the path of outrider-guard.
+	Guard string
+	// Argv is the program, looked up on PATH, with its arguments.
+	Argv []string
+	// Env is the whole environment.
+	Env []string
+	// Dir is a folder that is removed when the host is gone; "" for none.
+	Dir string
+	// Live is handed to the guard, so that it stays open while that lives.
+	Live *os.File
+	// Stdin, Stdout and Stderr are the host's own descriptors.
+	Stdin, Stdout, Stderr *os.File
+	// Inherit hands stdout and stderr on as they are, as a terminal wants it.
+	Inherit bool
+	// Foreground leaves the program in the terminal's group.
+	Foreground bool
+	// Stop is how long the program may take to stop when asked.
+	Stop time.Duration
+	// Kill, once closed, ends the program at once.
+	Kill <-chan struct{}
+	// Say takes what people should know meanwhile.
+	Say func(format string, args ...any)
+	// Outcomes turns exit codes into outcomes; codes that are not in it are
+	// failures, 0 is a success.
+	Outcomes map[int]Outcome
+}
+
+// Execute runs the program to its end and to the end of its output.
+func (x *Command) Execute(ctx context.Context, _ int, l Listener) Outcome {
+	out, err := newPassage(x, l.Alive)
+	if err != nil {
+		return hostFailed(err)
+	}
+	line, err := proc.NewLifeline()
+	if err != nil {
+		out.abandon()
+		return hostFailed(err)
+	}
+	defer line.Close()
+	p, err := proc.Start(ctx, x.spec(out, line))
+	out.started()
+	if err != nil {
+		out.abandon()
+		if ctx.Err() != nil {
+			return Outcome{State: Cancelled}
+		}
+		return hostFailed(err)
+	}
+	defer func() { _ = p.Close(time.Second) }()
+
+	copied := out.copy()
+	stopped := context.AfterFunc(ctx, func() { x.stop(ctx, p, line) })
+	defer stopped()
+	defer onClose(x.Kill, line.Kill)()
+	<-p.Done()
+	x.await(ctx, copied, out)
+	return x.outcome(p.Exit())
+}
+
+func (x *Command) spec(out *passage, line *proc.Lifeline) proc.Spec {
+	args := []string{"--lifeline", "3"}
+	if x.Foreground {
+		args = append(args, "--foreground")
+	}
+	if x.Dir != "" {
+		args = append(args, "--dir", x.Dir)
+	}
+	s := proc.Spec{
+		Path: x.Guard, Args: append(append(args, "--"), x.Argv...), Env: x.Env,
+		Stdin: x.Stdin, Stdout: out.childOut, Stderr: out.childErr,
+		Extra: []*os.File{line.End()}, Foreground: x.Foreground,
+	}
+	if x.Live != nil {
+		s.Extra = append(s.Extra, x.Live)
+	}
+	return s
+}
+
+// stop is the ladder: the signal that the host got, else SIGTERM, to the
+// program's group; after Stop the guard kills all that is left.
+func (x *Command) stop(ctx context.Context, p *proc.Process, line *proc.Lifeline) {
+	sig := syscall.SIGTERM
+	if c := causeOf(ctx); c != nil && c.Signal != 0 {
+		sig = c.Signal
+	}
+	if !x.Foreground || sig != syscall.SIGINT && sig != syscall.SIGQUIT {
+		_ = p.Signal(sig) // the terminal has sent its own to the whole group
+	}
+	select {
+	case <-p.Done():
+	case <-time.After(x.Stop):
+		line.Kill()
+	}
+}
+
+// await waits for the end of the output, as Digdag and a shell's pipe do: what
+// the program left behind may still write. Who keeps it waiting is told once. A
+// run that is stopped does not wait, it ends them.
+func (x *Command) await(ctx context.Context, copied <-chan struct{}, out *passage) {
+	hint := time.NewTimer(2 * time.Second)
+	defer hint.Stop()
+	for {
+		select {
+		case <-copied:
+			return
+		case <-hint.C:
+			if held := out.holders(); len(held) > 0 {
+				x.Say("the command has ended, but its output is still held open by %s; redirect the output of what it leaves behind", describe(held))
+			}
+		case <-ctx.Done():
+			x.endHolders(copied, out)
+			return
+		}
+	}
+}
+
+func (x *Command) endHolders(copied <-chan struct{}, out *passage) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		for _, h := range out.holders() {
+			_ = syscall.Kill(h.pid, sig)
+		}
+		select {
+		case <-copied:
+			return
+		case <-time.After(x.Stop / 2):
+		}
+	}
+	out.abandon()
+}
+
+// Codes of a command that did not run, as timeout(1) and docker have them.
+const (
+	codeNotRun   = 125
+	codeNotExec  = 126
+	codeNotFound = 127
+)
+
+// outcome turns the guard's exit, which is the program's, into an outcome.
+func (x *Command) outcome(e proc.Exit) Outcome {
+	code := e.Code
+	if e.Signal != 0 {
+		code = 128 + int(e.Signal)
+	}
+	if o, ok := x.Outcomes[code]; ok {
+		o.Message = "exit code " + strconv.Itoa(code)
+		o.Command = &code
+		return o
+	}
+	if code == 0 {
+		return Outcome{State: Success, Command: &code}
+	}
+	o := Outcome{State: Failed, Command: &code, Message: "exit code " + strconv.Itoa(code)}
+	switch {
+	case code == codeNotFound || code == codeNotExec:
+		o.Code = "command_not_run"
+	case code > 128 && code < 128+65:
+		o.Code = "killed"
+		o.Message += " (" + signalName(syscall.Signal(code-128)) + ")"
+	}
+	return o
+}
+
+func hostFailed(err error) Outcome {
+	code := codeNotRun
+	return Outcome{State: Failed, Permanent: true, Code: "host", Message: err.Error(), Command: &code}
+}
+
+// CommandExit returns the exit code of `outrider exec` and `sh`: the command's
+// own, but for what the host itself decided.
+func (o Outcome) CommandExit(skip int) int {
+	own := 0
+	if o.Command != nil {
+		own = *o.Command
+	}
+	switch {
+	case o.State == TimedOut:
+		return 124
+	case o.State == Cancelled && own != 0:
+		return own
+	case o.Signal != 0:
+		return 128 + int(o.Signal)
+	case o.State == Cancelled:
+		return 143
+	case o.State == Skipped:
+		return skip
+	case o.State == Success:
+		return 0
+	case o.Permanent && own != codeNotRun:
+		return 3
+	case own != 0:
+		return own
+	}
+	return 1
+}
