@@ -55,6 +55,9 @@ func TestTheErrorNamesTheLineThatTellsWhatIsWrong(t *testing.T) {
 		"psql":   {"printf 'ERROR: no such table\\nLINE 1: x\\n        ^\\n' | grep -v LINE >&2; exit 1", "sh", "ERROR: no such table"},
 		"odd":    {"printf '   indented\\n  ---\\n\\n' >&2; exit 1", "sh", "---"},
 	} {
+		if testing.Short() && tt.interpreter != "sh" {
+			continue // needs more than Go
+		}
 		o := newComponent(t, "interpreter: "+tt.interpreter+"\ncommand: [prog]\n", tt.program).run("{}")
 		if !strings.HasPrefix(o.Error, "exit status 1: ") || !strings.HasSuffix(o.Error, tt.want) {
 			t.Errorf("%s: %q", name, o.Error)

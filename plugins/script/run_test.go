@@ -166,6 +166,9 @@ printf 'bad \377\376 bytes\n\nno end' `)
 }
 
 func TestPythonIsLiveToo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs python3")
+	}
 	dir := t.TempDir()
 	c := newComponent(t, "interpreter: python>=3.8\ncommand: [prog]\n", `
 import os, time
