@@ -33,12 +33,11 @@ func TestMain(m *testing.M) {
 const hang = time.Minute
 
 type run struct {
-	t      *testing.T
-	cmd    *exec.Cmd
-	out    *bufio.Reader
-	err    bytes.Buffer
-	line   *os.File // the host's end of the lifeline
-	outEnd *os.File
+	t    *testing.T
+	cmd  *exec.Cmd
+	out  *bufio.Reader
+	err  bytes.Buffer
+	line *os.File // the host's end of the lifeline
 }
 
 // guarded starts the guard with args; {} among them is the lifeline's flag.
