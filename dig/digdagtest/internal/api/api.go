@@ -93,6 +93,9 @@ type httpError struct {
 
 func (e httpError) Error() string { return e.message }
 
+// errTripped is what a real server trips over: it shows its stack as a page.
+var errTripped = errors.New("error processing request")
+
 // conflict carries the attempt that is already there, which is the whole body.
 type conflict struct{ attempt any }
 
@@ -152,6 +155,11 @@ func answerError(w http.ResponseWriter, err error) {
 	)
 	status := http.StatusBadRequest
 	switch {
+	case errors.Is(err, errTripped):
+		w.Header().Set("Content-Type", "text/html;charset=UTF-8")
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = w.Write([]byte("<html><head><title>ERROR</title></head><body>Error processing request</body></html>"))
+		return
 	case errors.As(err, &taken):
 		answer(w, http.StatusConflict, taken.attempt)
 		return
@@ -200,10 +208,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 		case r.Header.Get("Authorization") == "":
 			reject("Missing Authorization header")
 		case !ok:
-			// A real server trips over it.
-			w.Header().Set("Content-Type", "text/html;charset=UTF-8")
-			w.WriteHeader(http.StatusInternalServerError)
-			_, _ = w.Write([]byte("<html><head><title>Error</title></head><body>Internal Server Error</body></html>"))
+			answerError(w, errTripped)
 		case user != s.cfg.User || password != s.cfg.Password:
 			reject("unauthorized")
 		default:
@@ -242,9 +247,11 @@ func queryID(r *http.Request, name string, absent int64) (int64, error) {
 	return id, nil
 }
 
+// pageSize reads how much is asked for. The limit is for what is asked, not for
+// what comes without asking.
 func pageSize(r *http.Request, most int) (int, error) {
-	n, err := queryID(r, "page_size", int64(most))
-	if err == nil && n > int64(most) {
+	n, err := queryID(r, "page_size", 100)
+	if err == nil && r.URL.Query().Has("page_size") && n > int64(most) {
 		err = engine.InvalidError(fmt.Sprintf("Your specified page_size is Optional.of(%d), but it is larger than MAX_PAGE_SIZE: %d. "+
 			"You must specify page_size with a number which is smaller than %d.", n, most, most))
 	}

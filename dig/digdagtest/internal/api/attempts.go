@@ -68,14 +68,15 @@ func parseStart(r *http.Request) (engine.Request, error) {
 		return q, engine.InvalidError(err.Error())
 	}
 	var lacking []string
-	for name, lacks := range map[string]bool{
-		"workflowId": body.WorkflowID == 0, "sessionTime": body.SessionTime == "", "params": body.Params == nil,
-	} {
-		if lacks {
-			lacking = append(lacking, name)
+	for _, x := range []struct {
+		name  string
+		lacks bool
+	}{{"workflowId", body.WorkflowID == 0}, {"sessionTime", body.SessionTime == ""}, {"params", body.Params == nil}} {
+		if x.lacks {
+			lacking = append(lacking, x.name)
 		}
 	}
-	if slices.Sort(lacking); len(lacking) > 0 {
+	if len(lacking) > 0 {
 		return q, engine.InvalidError("Cannot construct instance of `io.digdag.client.api.ImmutableRestSessionAttemptRequest`, " +
 			"problem: Cannot build RestSessionAttemptRequest, some of required attributes are not set [" + strings.Join(lacking, ", ") + "]")
 	}

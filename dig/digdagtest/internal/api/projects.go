@@ -28,6 +28,8 @@ func (s *server) putProject(r *http.Request) (any, error) {
 		}
 	}
 	switch {
+	case !r.URL.Query().Has("project"):
+		return nil, errTripped
 	case name == "":
 		return nil, engine.InvalidError("project= is required")
 	case revision == "":

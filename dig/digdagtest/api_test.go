@@ -1,0 +1,424 @@
+package digdagtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// kinds describes the keys of a value and what they hold; null may be anything.
+func kinds(path string, v any, into map[string]string) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			if k == "params" || k == "config" { // anybody's
+				e = map[string]any{}
+			}
+			kinds(path+"."+k, e, into)
+		}
+		into[path] = "object"
+	case []any:
+		into[path] = "list"
+		for _, e := range v {
+			kinds(path+"[]", e, into)
+		}
+	case string:
+		into[path] = "text " + strings.Map(func(r rune) rune { // times by their form
+			switch {
+			case r >= '0' && r <= '9':
+				return '9'
+			case strings.ContainsRune("-+:TZ", r):
+				return r
+			}
+			return -1
+		}, v)
+		if _, err := time.Parse(time.RFC3339, v); err != nil {
+			into[path] = "text"
+		}
+	case nil:
+		if into[path] == "" {
+			into[path] = "null"
+		}
+	case bool:
+		into[path] = "switch"
+	case float64:
+		into[path] = "number"
+	}
+}
+
+// TestShapesOfAnswers compares answers with recorded ones of a real server.
+func TestShapesOfAnswers(t *testing.T) {
+	s := onShared(t)
+	project := s.Push(Files{"ok.dig": "+a: {echo>: a}\n+b: {sh>: 'echo b'}\n", "daily.dig": "timezone: Asia/Tokyo\nschedule: {daily>: '07:00:00'}\n+a: {echo>: a}\n"})
+	r := s.Wait(s.Start(project, "ok").ID)
+	var schedules struct{ Schedules []struct{ ID string } }
+	if err := s.Get(s.Context(), "/api/projects/"+r.Project.ID+"/schedules", &schedules); err != nil || len(schedules.Schedules) != 1 {
+		t.Fatalf("schedules: %+v, %v", schedules, err)
+	}
+	for file, path := range map[string]string{
+		"version": "/api/version", "version_check": "/api/version/check?client=0.10.5", "project": "/api/projects/" + r.Project.ID,
+		"project_revisions": "/api/projects/" + r.Project.ID + "/revisions", "workflow": "/api/workflows/" + r.Workflow.ID,
+		"attempt_ok_end": "/api/attempts/" + r.ID, "attempts": "/api/attempts?project=" + project, "tasks_ok": "/api/attempts/" + r.ID + "/tasks",
+		"sessions": "/api/sessions", "session": "/api/sessions/" + r.SessionID, "session_attempts": "/api/sessions/" + r.SessionID + "/attempts",
+		"schedules": "/api/schedules", "schedule": "/api/schedules/" + schedules.Schedules[0].ID, "logs_ok": "/api/logs/" + r.ID + "/files",
+	} {
+		t.Run(file, func(t *testing.T) {
+			recorded, err := os.ReadFile(filepath.Join("testdata", "answers", file+".json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want, got any
+			if err := json.Unmarshal(recorded, &want); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Get(s.Context(), path, &got); err != nil {
+				t.Fatal(err)
+			}
+			wanted, have := map[string]string{}, map[string]string{}
+			kinds("", want, wanted)
+			kinds("", got, have)
+			for k, kind := range wanted {
+				switch h, ok := have[k]; {
+				case !ok:
+					t.Errorf("%s is missing", k)
+				case h != kind && h != "null" && kind != "null":
+					t.Errorf("%s is %s, want %s", k, h, kind)
+				}
+			}
+			for k := range have {
+				if _, ok := wanted[k]; !ok {
+					t.Errorf("%s is too much", k)
+				}
+			}
+		})
+	}
+}
+
+// call sends a request as it stands and gives status and body.
+func call(t *testing.T, s *Tester, method, path, contentType string, body io.Reader) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(s.Context(), method, s.URL+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+func TestErrorAnswers(t *testing.T) {
+	s := onShared(t)
+	const empty = "(empty)"
+	for _, c := range []struct {
+		request, body string
+		status        int
+		want          string
+	}{
+		{"GET /api/attempts/999999", "", 404, `{"message":"Resource does not exist: session attempt id=999999","status":404}`},
+		{"GET /api/attempts/999999/tasks", "", 404, `Resource does not exist`},
+		{"GET /api/sessions/999999", "", 404, `{"message":"Resource does not exist: session id=999999","status":404}`},
+		{"GET /api/projects/999999", "", 404, `{"message":"Resource does not exist: project id=999999","status":404}`},
+		{"GET /api/schedules/999999", "", 404, `{"message":"Resource does not exist: schedule id=999999","status":404}`},
+		{"GET /api/logs/999999/files", "", 404, `{"message":"Resource does not exist: session attempt id=999999","status":404}`},
+		{"GET /api/attempts?project=nosuch", "", 404, `{"message":"Resource does not exist: project name=nosuch","status":404}`},
+		{"GET /api/attempts/abc", "", 404, empty},
+		{"GET /api/attempts?last_id=abc", "", 404, empty},
+		{"GET /api/nosuch", "", 404, empty},
+		{"GET /", "", 404, empty},
+		{"DELETE /api/attempts", "", 405, empty},
+		{"GET /api/attempts?page_size=0", "", 200, `{"attempts":[]}`},
+		{"GET /api/attempts?page_size=1000", "", 400, `is Optional.of(1000), but it is larger than MAX_PAGE_SIZE: 100.`},
+		{"GET /api/sessions?page_size=1000", "", 400, `larger than MAX_PAGE_SIZE: 100`},
+		{"PUT /api/attempts", `{b`, 400, `"status":400`},
+		{"PUT /api/attempts", `{"workflowId":"1"}`, 400, `some of required attributes are not set [sessionTime, params]`},
+		{"PUT /api/attempts", `{"workflowId":"99999","sessionTime":"2026-01-01T00:00:00Z","params":{}}`, 404, `{"message":"Resource does not exist: workflow id=99999","status":404}`},
+		{"POST /api/attempts/999999/kill", `{}`, 404, `Resource does not exist: session attempt id=999999`},
+	} {
+		method, path, _ := strings.Cut(c.request, " ")
+		contentType := ""
+		if c.body != "" {
+			contentType = "application/json"
+		}
+		status, body := call(t, s, method, path, contentType, strings.NewReader(c.body))
+		if status != c.status || (c.want == empty) != (body == "") || (c.want != empty && !strings.Contains(body, c.want)) {
+			t.Errorf("%s %s\n got %d %s\nwant %d %s", c.request, c.body, status, body, c.status, c.want)
+		}
+	}
+}
+
+func TestPushesThatAreRefused(t *testing.T) {
+	s := onShared(t)
+	pack := func(text string) []byte {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "w.dig"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		data, err := Archive(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	good := pack("+a: {echo>: a}\n")
+	const gz = "application/gzip"
+	if status, body := call(t, s, "PUT", "/api/projects?project=pushes&revision=r1", gz, bytes.NewReader(good)); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	for _, c := range []struct {
+		name, query, contentType string
+		body                     io.Reader
+		status                   int
+		want                     string
+	}{
+		{"the same revision again", "project=pushes&revision=r1", gz, bytes.NewReader(good), 409, `"Resource already exists: revision=r1 in project id=`},
+		{"no archive", "project=pushes&revision=r2", gz, strings.NewReader("no"), 400, `Input is not in the .gz format`},
+		{"no project", "revision=r2", gz, bytes.NewReader(good), 500, `<html>`},
+		{"no revision", "project=pushes", gz, bytes.NewReader(good), 400, `revision= is required`},
+		{"another type", "project=pushes&revision=r2", "text/plain", bytes.NewReader(good), 400, `Cannot consume content type`},
+		{"in chunks", "project=pushes&revision=r2", gz, io.MultiReader(bytes.NewReader(good)), 400, ``},
+		{"no YAML", "project=pushes&revision=r2", gz, bytes.NewReader(pack("+a: {\n")), 400, `Validating project failed\nworkflow `},
+		{"unknown key", "project=pushes&revision=r2", gz, bytes.NewReader(pack("nosuch: 1\n+a: {echo>: a}\n")), 400, `Workflow 'w' includes unknown keys: [nosuch]`},
+		{"unknown key in a group", "project=pushes&revision=r2", gz, bytes.NewReader(pack("+g: {nosuch: 1, +a: {echo>: a}}\n")), 400, `contains invalid keys: 'nosuch'`},
+		{"two operators", "project=pushes&revision=r2", gz, bytes.NewReader(pack("+a: {echo>: a, fail>: b}\n")), 400, `A task can't have more than one operator`},
+		{"operator and tasks", "project=pushes&revision=r2", gz, bytes.NewReader(pack("+a: {echo>: a, +b: {echo>: b}}\n")), 400, `A task can't have subtasks`},
+		{"_after without _parallel", "project=pushes&revision=r2", gz, bytes.NewReader(pack("+a: {echo>: a}\n+b: {echo>: b, _after: [+a]}\n")), 400, `option is invalid if its parent task doesn't have`},
+		{"_after of nobody", "project=pushes&revision=r2", gz, bytes.NewReader(pack("_parallel: true\n+b: {echo>: b, _after: [+a]}\n")), 400, `Dependency task '+a' does not exist`},
+		{"bad name", "project=pushes&revision=r2", gz, bytes.NewReader(pack("+a b: {echo>: a}\n")), 400, `must not contain character ' '`},
+		{"duplicate key", "project=pushes&revision=r2", gz, bytes.NewReader(pack("+a: {echo>: a}\n+a: {echo>: b}\n")), 400, `+a`},
+	} {
+		status, body := call(t, s, "PUT", "/api/projects?"+c.query, c.contentType, c.body)
+		if status != c.status || !strings.Contains(body, c.want) {
+			t.Errorf("%s: got %d %s\nwant %d %s", c.name, status, body, c.status, c.want)
+		}
+	}
+	w, err := s.Workflow(s.Context(), "pushes", "w")
+	if err != nil || w.Revision != "r1" {
+		t.Errorf("a refused push left a revision: %+v, %v", w, err)
+	}
+}
+
+func TestSessionsAttemptsAndRetries(t *testing.T) {
+	s := onShared(t)
+	project := s.Push(Files{"w.dig": "+a: {echo>: a}\n+b: {fail>: b}\n+c: {echo>: c}\n"})
+	w, err := s.Workflow(s.Context(), project, "w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 2, 3, 4, 5, 6, 789e6, time.UTC)
+	request := StartRequest{WorkflowID: w.ID, SessionTime: at}
+	first := s.Wait(must2(t)(s.StartAttempt(s.Context(), request)).ID)
+	if first.Status != "error" || !first.SessionTime.Equal(at.Truncate(time.Second)) {
+		t.Errorf("%+v", first.Attempt)
+	}
+	if _, err := s.StartAttempt(s.Context(), request); status(err) != 409 || !strings.Contains(err.Error(), `"id":"`+first.ID+`"`) || strings.Contains(err.Error(), "message") {
+		t.Errorf("the same session again: %v", err)
+	}
+	request.RetryAttemptName, request.Params = "again", map[string]any{"who": "me"}
+	second := s.Wait(must2(t)(s.StartAttempt(s.Context(), request)).ID)
+	if second.SessionID != first.SessionID || second.SessionUUID != first.SessionUUID || second.Index != 2 || *second.RetryAttemptName != "again" {
+		t.Errorf("%+v", second.Attempt)
+	}
+	request.RetryAttemptName, request.Resume = "failed only", &Resume{Mode: "failed", AttemptID: second.ID}
+	third := s.Wait(must2(t)(s.StartAttempt(s.Context(), request)).ID)
+	expect(t, third, "error", "+w group_error", "+w+a success", "+w+b error", "+w+c blocked", "+w^failure-alert success")
+	if third.Task("+w+a").StartedAt != nil || third.Output("+w+a") != "" {
+		t.Error("a finished task ran again")
+	}
+	request.RetryAttemptName, request.Resume = "from b", &Resume{Mode: "from", AttemptID: first.ID, From: "+b"}
+	fourth := s.Wait(must2(t)(s.StartAttempt(s.Context(), request)).ID)
+	if fourth.Task("+w+a").StartedAt != nil || fourth.Task("+w+b").State != "error" {
+		t.Errorf("%v", fourth.States())
+	}
+
+	list := func(path string) []string {
+		var answer struct{ Attempts, Sessions []Attempt }
+		if err := s.Get(s.Context(), path, &answer); err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, a := range append(answer.Attempts, answer.Sessions...) {
+			ids = append(ids, a.ID)
+		}
+		return ids
+	}
+	all := []string{fourth.ID, third.ID, second.ID, first.ID}
+	ascending := slices.Clone(all)
+	slices.Reverse(ascending)
+	for path, want := range map[string][]string{
+		"/api/attempts?project=" + project:                                                           {fourth.ID},
+		"/api/attempts?include_retried=true&project=" + project:                                      all,
+		"/api/attempts?include_retried=1&project=" + project:                                         {fourth.ID},
+		"/api/attempts?include_retried=true&workflow=none&project=" + project:                        nil,
+		"/api/attempts?include_retried=true&page_size=2&project=" + project:                          all[:2],
+		"/api/attempts?include_retried=true&page_size=2&project=" + project + "&last_id=" + third.ID: all[2:],
+		"/api/sessions/" + first.SessionID + "/attempts":                                             all,
+		"/api/sessions/" + first.SessionID + "/attempts?last_id=" + third.ID:                         all[2:],
+		"/api/attempts/" + second.ID + "/retries":                                                    ascending,
+		"/api/projects/" + first.Project.ID + "/sessions":                                            {first.SessionID},
+		"/api/projects/" + first.Project.ID + "/sessions?workflow=none":                              nil,
+	} {
+		if got := list(path); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", path, got, want)
+		}
+	}
+}
+
+func TestDeletedProject(t *testing.T) {
+	s := onShared(t)
+	project := s.Push(Files{"w.dig": "+a: {echo>: a}\n"})
+	r := s.Wait(s.Start(project, "w").ID)
+	var answer Project
+	if err := s.Send(s.Context(), http.MethodDelete, "/api/projects/"+r.Project.ID, nil, &answer); err != nil || answer.DeletedAt != nil {
+		t.Errorf("%+v, %v", answer, err)
+	}
+	for path, want := range map[string]int{
+		"/api/projects/" + r.Project.ID: 404, "/api/projects/" + r.Project.ID + "/workflows": 404, "/api/projects/" + r.Project.ID + "/sessions": 404,
+		"/api/attempts?project=" + project: 404, "/api/attempts/" + r.ID: 200, "/api/attempts/" + r.ID + "/tasks": 200,
+	} {
+		if got, body := call(t, s, "GET", path, "", nil); got != want {
+			t.Errorf("%s: %d %s, want %d", path, got, body, want)
+		}
+	}
+	if _, body := call(t, s, "GET", "/api/projects/"+r.Project.ID, "", nil); !strings.Contains(body, "is already deleted at ") {
+		t.Errorf("%s", body)
+	}
+	if again := s.Start(s.Push(Files{"w.dig": "+a: {echo>: a}\n"}), "w"); again.Project.ID == r.Project.ID || again.Project.Name != project {
+		t.Errorf("a project of the same name is %+v", again.Project)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	s, dir := onOwn(t, map[string]string{
+		"executor.attempt_max_run": "2", "api.max_attempts_page_size": "1", "api.max_sessions_page_size": "1",
+		"server.authenticator.basic.username": "user", "server.authenticator.basic.password": "secret",
+	}), t.TempDir()
+	command, release := waiting(dir)
+	project := s.Push(Files{"w.dig": "+a: {sh>: '" + command + "'}\n"})
+	one, two := s.Start(project, "w"), s.Start(project, "w")
+	if _, err := s.StartWorkflow(s.Context(), project, "w", nil); status(err) != 400 || !strings.Contains(err.Error(), `"Too many attempts running. Limit: 2, Current: 2"`) {
+		t.Errorf("a third attempt: %v", err)
+	}
+	var page struct{ Attempts []Attempt }
+	if err := s.Get(s.Context(), "/api/attempts", &page); err != nil || len(page.Attempts) != 2 || page.Attempts[0].ID != two.ID {
+		t.Errorf("a page of no given size: %+v, %v", page, err)
+	}
+	if err := s.Get(s.Context(), "/api/attempts?page_size=2", &page); status(err) != 400 {
+		t.Errorf("a page over the limit: %v", err)
+	}
+	release(t)
+	s.Wait(one.ID)
+	s.Wait(two.ID)
+
+	for authorization, want := range map[string]struct {
+		status int
+		body   string
+	}{
+		"":                       {401, `{"message":"Missing Authorization header","status":401}`},
+		"Basic dXNlcjp3cm9uZw==": {401, `{"message":"unauthorized","status":401}`},
+		"Basic dXNlcjpzZWNyZXQ=": {200, `{"attempts":[`},
+		"Bearer x":               {500, ``},
+	} {
+		r, err := http.NewRequestWithContext(s.Context(), "GET", s.URL+"/api/attempts", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if authorization != "" {
+			r.Header.Set("Authorization", authorization)
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode != want.status || !strings.Contains(string(body), want.body) {
+			t.Errorf("%q: %d %s, want %+v", authorization, answer.StatusCode, body, want)
+		}
+	}
+	if got, _ := call(t, s, "GET", "/api/version", "", nil); got != 200 {
+		t.Errorf("the version needs a password: %d", got)
+	}
+}
+
+func TestSchedules(t *testing.T) {
+	s := onShared(t)
+	files := Files{
+		"daily.dig":  "timezone: Asia/Tokyo\nschedule: {daily>: '07:00:00'}\n+a: {echo>: '${last_session_time} ${session_time} ${next_session_date}'}\n",
+		"hourly.dig": "schedule: {hourly>: '30:00'}\n+a: {echo>: a}\n",
+		"plain.dig":  "+a: {echo>: a}\n",
+	}
+	project := s.Push(files)
+	type schedule struct {
+		ID                            string
+		Workflow                      struct{ ID, Name string }
+		NextRunTime, NextScheduleTime time.Time
+		DisabledAt                    *time.Time
+	}
+	w, err := s.Workflow(s.Context(), project, "plain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := func() map[string]schedule {
+		var answer struct{ Schedules []schedule }
+		if err := s.Get(s.Context(), "/api/projects/"+w.Project.ID+"/schedules", &answer); err != nil {
+			t.Fatal(err)
+		}
+		byName := map[string]schedule{}
+		for _, x := range answer.Schedules {
+			byName[x.Workflow.Name] = x
+		}
+		return byName
+	}
+	got := list()
+	tokyo, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, delay := range map[string]time.Duration{"daily": 7 * time.Hour, "hourly": 30 * time.Minute} {
+		x := got[name]
+		until := x.NextRunTime.Sub(time.Now())
+		if x.NextRunTime.Sub(x.NextScheduleTime) != delay || until < -time.Second || until > 24*time.Hour {
+			t.Errorf("%s: %+v", name, x)
+		}
+	}
+	if at := got["daily"].NextScheduleTime.In(tokyo); len(got) != 2 || at.Hour() != 0 || at.Minute() != 0 || at.Second() != 0 {
+		t.Errorf("%+v", got)
+	}
+	id := got["daily"].ID
+	var off schedule
+	if err := s.Send(s.Context(), http.MethodPost, "/api/schedules/"+id+"/disable", nil, &off); err != nil || off.DisabledAt == nil {
+		t.Errorf("%+v, %v", off, err)
+	}
+	files["extra.txt"] = "x"
+	delete(files, "hourly.dig")
+	s.Push(files)
+	if after := list(); len(after) != 1 || after["daily"].ID != id || after["daily"].DisabledAt == nil || after["daily"].Workflow.ID == got["daily"].Workflow.ID {
+		t.Errorf("after a push without hourly: %+v", after)
+	}
+	at := time.Date(2026, 3, 4, 0, 0, 0, 0, tokyo)
+	wd, err := s.Workflow(s.Context(), project, "daily")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.Wait(must2(t)(s.StartAttempt(s.Context(), StartRequest{WorkflowID: wd.ID, SessionTime: at})).ID)
+	if got := strings.TrimSpace(r.Output("+daily+a")); got != "2026-03-03T00:00:00+09:00 2026-03-04T00:00:00+09:00 2026-03-05" {
+		t.Errorf("printed %q", got)
+	}
+}
