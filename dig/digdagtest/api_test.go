@@ -393,7 +393,7 @@ func TestSchedules(t *testing.T) {
 	}
 	for name, delay := range map[string]time.Duration{"daily": 7 * time.Hour, "hourly": 30 * time.Minute} {
 		x := got[name]
-		until := x.NextRunTime.Sub(time.Now())
+		until := time.Until(x.NextRunTime)
 		if x.NextRunTime.Sub(x.NextScheduleTime) != delay || until < -time.Second || until > 24*time.Hour {
 			t.Errorf("%s: %+v", name, x)
 		}

@@ -42,14 +42,14 @@ func retryOf(config, stateParams *conf.Object) (retry, error) {
 		case "exponential":
 			r.exponential = true
 		default:
-			return r, fmt.Errorf("Invalid retry_interval_type: %s", t) //nolint:staticcheck // Digdag's own words
+			return r, InvalidError("Invalid retry_interval_type: " + t)
 		}
 	case json.Number, string:
 		if r.limit, err = conf.Int(v); err != nil {
 			return r, fmt.Errorf("_retry: %w", err)
 		}
 	default:
-		return r, fmt.Errorf("Invalid _retry format:%s", conf.Text(v)) //nolint:staticcheck // Digdag's own words
+		return r, InvalidError("Invalid _retry format:" + conf.Text(v))
 	}
 	return r, nil
 }

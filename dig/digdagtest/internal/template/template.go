@@ -66,11 +66,23 @@ func (e *evaluation) value(v any, scope *conf.Object) (any, error) {
 	return v, nil
 }
 
+// Error says which text could not be evaluated, and what JavaScript said to it.
+type Error struct {
+	Text string
+	Err  error
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("Failed to evaluate a variable %s (%s)", e.Text, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
 // Text evaluates one text.
 func Text(text string, variables *conf.Object) (string, error) {
 	out, err := render(text, variables)
 	if err != nil {
-		return "", fmt.Errorf("Failed to evaluate a variable %s (%s)", text, err) //nolint:staticcheck // Digdag's own words
+		return "", &Error{text, err}
 	}
 	return out, nil
 }
