@@ -8,8 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
-	"sync"
+	"strings"
 )
 
 // Schema formats beyond JSON Schema's own that components may use. The value is
@@ -52,20 +51,42 @@ type Example struct {
 	Params json.RawMessage `json:"params"`
 }
 
-// name is compiled on first use: this package is linked into every plugin.
-var name = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*(\.[a-z][a-z0-9]*(_[a-z0-9]+)*)+$`)
-})
-
-// CheckName reports why s is no component name.
+// CheckName reports why s is no component name. It runs at every plugin's start,
+// where compiling a pattern would be felt.
 func CheckName(s string) error {
 	if len(s) > 100 {
 		return fmt.Errorf("component name %.20q… is longer than 100 characters", s)
 	}
-	if !name().MatchString(s) {
+	words := 0
+	for word := range strings.SplitSeq(s, ".") {
+		words++
+		if !isWord(word) {
+			words = 0
+			break
+		}
+	}
+	if words < 2 {
 		return fmt.Errorf("component name %q is not of the form noun.verb (lower-case letters, digits and single underscores)", s)
 	}
 	return nil
+}
+
+// isWord reports whether s is a letter followed by letters, digits and single
+// underscores, none of them last.
+func isWord(s string) bool {
+	last := byte('_')
+	for i := range len(s) {
+		c := s[i]
+		letter, digit := 'a' <= c && c <= 'z', '0' <= c && c <= '9'
+		switch {
+		case letter, digit && i > 0:
+		case c == '_' && last != '_':
+		default:
+			return false
+		}
+		last = c
+	}
+	return last != '_'
 }
 
 // Validate reports every bad or repeated name and every component without a

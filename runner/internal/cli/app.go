@@ -67,10 +67,7 @@ func (a *app) root() *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {}, // Main decides
 		OnUsageError:              onUsage,
 		Flags:                     []cli.Flag{helpVersion(), cli.HelpFlag},
-		Commands: []*cli.Command{
-			a.run(), a.exec(), a.sh(), a.components(), a.describe(), a.plugins(), a.newPlugin(),
-			a.doctor(), a.version(), a.completion(), a.complete(), a.help(),
-		},
+		Commands:                  a.commands(),
 		Action: func(c *cli.Context) error {
 			if c.Bool("version") {
 				return a.printVersion("text")
@@ -80,6 +77,19 @@ func (a *app) root() *cli.App {
 			}
 			return cli.ShowAppHelp(c)
 		},
+	}
+}
+
+// commands makes the one that is asked for by name, since making all of them
+// costs a run as much as reading its parameters; else all of them.
+func (a *app) commands() []*cli.Command {
+	hot := map[string]func() *cli.Command{"run": a.run, "exec": a.exec, "sh": a.sh}
+	if len(a.args) > 0 && hot[a.args[0]] != nil {
+		return []*cli.Command{hot[a.args[0]]()}
+	}
+	return []*cli.Command{
+		a.run(), a.exec(), a.sh(), a.components(), a.describe(), a.plugins(), a.newPlugin(),
+		a.doctor(), a.version(), a.completion(), a.complete(), a.help(),
 	}
 }
 

@@ -36,7 +36,20 @@ func parseEngine(c *cli.Context) (engine.Engine, orphan, error) {
 	if o != orphanStop && o != orphanFinish {
 		return engine.Engine{}, "", usage("--on-orphan %q: want stop or finish", o)
 	}
-	return engine.Detect(name, os.Getenv, engine.Ancestors()), o, nil
+	return detect(name), o, nil
+}
+
+// detect looks for the engine, above this process only where something hints at one.
+func detect(asked engine.Name) engine.Engine {
+	exists := func(path string) bool {
+		_, err := os.Stat(path)
+		return err == nil
+	}
+	var above []engine.Process
+	if engine.Hinted(asked, os.Getenv, exists) {
+		above = engine.Ancestors()
+	}
+	return engine.Detect(asked, os.Getenv, above)
 }
 
 // watch ends ctx when the engine is gone, unless the run is to finish.

@@ -67,6 +67,19 @@ type Engine struct {
 	above []int
 }
 
+// Hinted reports whether it is worth a look at the processes above: an engine's
+// variables are set, or Digdag's folder stands in the current one, as it does for
+// tasks that get no variables (py>). A shell and cron are spared the look.
+func Hinted(asked Name, getenv func(string) string, exists func(string) bool) bool {
+	switch asked {
+	case None:
+		return false
+	case "":
+		return getenv("AIRFLOW_CTX_DAG_ID") != "" || getenv("session_uuid") != "" || exists(".digdag")
+	}
+	return true
+}
+
 // Detect finds the caller from the environment and the processes above. An asked
 // name other than "" wins over what is found.
 func Detect(asked Name, getenv func(string) string, line []Process) Engine {

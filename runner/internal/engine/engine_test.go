@@ -110,3 +110,25 @@ func TestWorkflowOf(t *testing.T) {
 		}
 	}
 }
+
+func TestHinted(t *testing.T) {
+	digdagFolder := func(path string) bool { return path == ".digdag" }
+	nothing := func(string) bool { return false }
+	for name, c := range map[string]struct {
+		asked  Name
+		env    map[string]string
+		exists func(string) bool
+		want   bool
+	}{
+		"shell":          {"", nil, nothing, false},
+		"airflow":        {"", map[string]string{"AIRFLOW_CTX_DAG_ID": "d"}, nothing, true},
+		"digdag sh>":     {"", map[string]string{"session_uuid": "u"}, nothing, true},
+		"digdag py>":     {"", nil, digdagFolder, true},
+		"told":           {Digdag, nil, nothing, true},
+		"told otherwise": {None, map[string]string{"session_uuid": "u"}, digdagFolder, false},
+	} {
+		if got := Hinted(c.asked, env(c.env), c.exists); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
