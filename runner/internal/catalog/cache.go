@@ -1,7 +1,7 @@
 package catalog
 
 import (
-	jsonv1 "encoding/json"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"golang.org/x/sys/unix"
 
 	"github.com/outrider-run/outrider/sdk/manifest"
@@ -176,8 +175,7 @@ func (c *cache) putManifest(sum string, m manifest.Manifest) {
 	if c.dir == "" {
 		return
 	}
-	// As plugins write it: the newer package would drop an output schema of {}.
-	if data, err := jsonv1.Marshal(m); err == nil {
+	if data, err := json.Marshal(m); err == nil {
 		_ = writeAtomic(c.manifestPath(sum), data)
 	}
 }
@@ -203,7 +201,7 @@ func (c *cache) save() {
 		_, err := os.Lstat(path)
 		return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR)
 	})
-	data, err := jsonv1.Marshal(index{cacheFormat, files})
+	data, err := json.Marshal(index{cacheFormat, files})
 	if err != nil || writeAtomic(c.indexPath(), data) != nil {
 		return
 	}

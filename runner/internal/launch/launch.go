@@ -119,6 +119,7 @@ func Start(ctx context.Context, o Options) (*Plugin, error) {
 	p.client = plugin.NewClient(p.config(life))
 	connected := make(chan error, 1)
 	go func() { connected <- p.connect(life) }()
+	go protocol.Warm()
 
 	late := time.NewTimer(o.StartTimeout)
 	defer late.Stop()

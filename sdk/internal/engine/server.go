@@ -119,6 +119,7 @@ func (s *Server) Serve() error {
 	process.LeaveSignals()
 	os.Stdout = process.Stdout()
 	listening := false
+	go protocol.Warm()
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig:  protocol.Handshake(),
 		VersionedPlugins: protocol.Plugins(s),
