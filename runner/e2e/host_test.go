@@ -223,3 +223,38 @@ func TestReadOnlyStateFolder(t *testing.T) {
 		t.Errorf("no warning:\n%s", errs)
 	}
 }
+
+// TestParamsFromAStdinThatNeverEnds is --params - under an engine: Digdag's stdin
+// is a pipe that gives neither data nor an end.
+func TestParamsFromAStdinThatNeverEnds(t *testing.T) {
+	w := newWorld(t)
+	r, held, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = held.Close() }()
+	cmd := w.cmd("run", "--engine", "digdag", "--params", "-", "hello.greet")
+	cmd.Stdin = r
+	code, _, errs := ended(t, cmd)
+	if code != 2 || !strings.Contains(errs, "stdin did not end within 10s; under digdag give a file or use --set") {
+		t.Errorf("exit %d\n%s", code, errs)
+	}
+}
+
+// TestRunIDsSortByTime compares the ids of runs made one after the other.
+func TestRunIDsSortByTime(t *testing.T) {
+	w := newWorld(t)
+	last := ""
+	for range 5 {
+		_, out, errs := ended(t, w.cmd("run", "probe.end", "--kind", "ok"))
+		_, rest, ok := strings.Cut(out, `"key":"`)
+		if !ok || len(rest) < 26 {
+			t.Fatalf("no id in %q\n%s", out, errs)
+		}
+		if id := rest[:26]; id <= last {
+			t.Errorf("%s is not after %s", id, last)
+		} else {
+			last = id
+		}
+	}
+}

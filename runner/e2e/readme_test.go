@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"debug/elf"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,6 +57,26 @@ func TestReadme(t *testing.T) {
 		if s.want != "" && out.String() != s.want {
 			t.Errorf("$ %s\nprinted:\n%sthe README says:\n%s", s.command, out.String(), s.want)
 		}
+	}
+	checkBuilt(t, filepath.Join(repo, "bin"))
+}
+
+// checkBuilt looks at what the README's `make build` made: every binary that is
+// promised, none of them linked dynamically.
+func checkBuilt(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range []string{"outrider", "outrider-guard", "outrider-plugin-hello", "outrider-plugin-script", "outrider-plugin-weather"} {
+		f, err := elf.Open(filepath.Join(dir, name))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, p := range f.Progs {
+			if p.Type == elf.PT_INTERP {
+				t.Errorf("%s is linked dynamically", name)
+			}
+		}
+		_ = f.Close()
 	}
 }
 

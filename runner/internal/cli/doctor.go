@@ -158,7 +158,7 @@ func examineState(now time.Time) []finding {
 	default:
 		out = append(out, finding{"orphans", true, "no folder of a killed run"})
 	}
-	for _, p := range orphans() {
+	for _, p := range orphans(d.Runs()) {
 		out = append(out, finding{"orphans", false, p})
 	}
 	return out

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -87,5 +88,25 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != args[0] {
 		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+// TestHelpIsShort counts the commands of the first page.
+func TestHelpIsShort(t *testing.T) {
+	out, err := os.CreateTemp(t.TempDir(), "out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := cli.Main([]string{"outrider", "--help"}, cli.Streams{In: os.Stdin, Out: out, Err: os.Stderr}, cli.Build{}); code != 0 {
+		t.Fatalf("exit %d", code)
+	}
+	text, err := os.ReadFile(out.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "COMMANDS:\n")
+	list, _, _ := strings.Cut(rest, "\n\n")
+	if n := strings.Count(list, "\n") + 1; n < 8 || n > 12 {
+		t.Errorf("%d commands:\n%s", n, text)
 	}
 }

@@ -116,6 +116,9 @@ func prepare(root string) error {
 // Root is the folder itself.
 func (d Dir) Root() string { return d.root }
 
+// Runs is the folder under which the folders of living runs stand.
+func (d Dir) Runs() string { return d.runs }
+
 // Artifacts is where a run's artifacts stand; it is made on first use.
 func (d Dir) Artifacts(run string) string { return filepath.Join(d.root, "artifacts", run) }
 
