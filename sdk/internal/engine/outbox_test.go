@@ -45,16 +45,18 @@ func TestOrder(t *testing.T) {
 }
 
 func TestALineIsNotHeldBackUntilTheBatchIsFull(t *testing.T) {
-	seen := make(chan struct{})
+	seen := make(chan struct{}, 1)
 	r := local(t, func(ctx context.Context, run *engine.Run) (string, error) {
-		run.Log.Info("now")
-		select {
-		case <-seen:
-			return `{}`, nil
-		case <-time.After(patience):
-			return "", errors.New("the line never came")
+		for range 3 {
+			run.Log.Info("now")
+			select {
+			case <-seen:
+			case <-time.After(patience):
+				return "", errors.New("the line never came")
+			}
 		}
-	}, client.Events{Log: func(*taskv1.LogLine) { close(seen) }})
+		return `{}`, nil
+	}, client.Events{Log: func(*taskv1.LogLine) { seen <- struct{}{} }})
 	if r.GetKind() != taskv1.Result_SUCCESS {
 		t.Error(r)
 	}
