@@ -155,21 +155,49 @@ func (r Run) XCom(ctx context.Context, task string) (text string, ok bool, err e
 	return text, true, nil
 }
 
-// Log is the log of one try of a task, a line each of what was said, in version 2
-// with the time and place before it.
-func (r Run) Log(ctx context.Context, task string, try int) (string, error) {
+// Line is one line of a log.
+type Line struct {
+	Time time.Time // zero where Airflow gives none
+	Text string
+}
+
+// Log is the log of one try of a task.
+func (r Run) Log(ctx context.Context, task string, try int) ([]Line, error) {
 	path := fmt.Sprintf("%s/logs/%d?full_content=true", r.taskPath(task), try)
+	var lines []Line
 	if r.client.version == V2 {
 		var text string
-		return text, r.client.get(ctx, path, &text)
+		if err := r.client.get(ctx, path, &text); err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(text) {
+			lines = append(lines, parseLine(strings.TrimSuffix(line, "\n")))
+		}
+		return lines, nil
 	}
-	var out struct{ Content []struct{ Event string } }
+	var out struct {
+		Content []struct {
+			Timestamp time.Time
+			Event     string
+		}
+	}
 	if err := r.client.get(ctx, path, &out); err != nil {
-		return "", err
+		return nil, err
 	}
-	var text strings.Builder
-	for _, line := range out.Content {
-		text.WriteString(line.Event + "\n")
+	for _, c := range out.Content {
+		lines = append(lines, Line{c.Timestamp, c.Event})
 	}
-	return text.String(), nil
+	return lines, nil
+}
+
+// parseLine reads a line of version 2: [TIME] {FILE:LINE} LEVEL - TEXT, or the
+// next line of a text of several.
+func parseLine(line string) Line {
+	head, text, ok := strings.Cut(line, " - ")
+	stamp, _, closed := strings.Cut(strings.TrimPrefix(head, "["), "]")
+	at, err := time.Parse("2006-01-02T15:04:05.999-0700", stamp)
+	if !ok || !closed || err != nil {
+		return Line{Text: line}
+	}
+	return Line{at, text}
 }

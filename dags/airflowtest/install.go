@@ -65,30 +65,40 @@ func Install(ctx context.Context, v Version) (venv string, err error) {
 	// of no use when the Python that it points to was exchanged.
 	sum := sha256.Sum256([]byte(strings.Join([]string{string(text), uv, py.path, py.version}, "\x00")))
 	venv = filepath.Join(cache, "outrider-test", "airflow-"+string(v)+"-"+hex.EncodeToString(sum[:6]))
-	if err := os.MkdirAll(filepath.Dir(venv), 0o700); err != nil {
-		return "", fmt.Errorf("install airflow: %w", err)
-	}
-	unlock, err := exclusive(venv + ".flock")
+	err = once(venv, func() error { return fill(ctx, venv, py, lock, text) })
 	if err != nil {
-		return "", fmt.Errorf("install airflow: %w", err)
+		return "", fmt.Errorf("install airflow %s: %w", v, err)
 	}
-	defer unlock()
-	complete := filepath.Join(venv, "complete")
-	if _, err := os.Stat(complete); err == nil {
-		return venv, nil
-	}
-	if err := fill(ctx, venv, py, lock, text); err != nil {
-		// What is half-done has no stamp, and so is made anew next time.
-		return "", fmt.Errorf("install airflow %s: %w", v, errors.Join(err, os.RemoveAll(venv)))
-	}
-	return venv, os.WriteFile(complete, nil, 0o600)
+	return venv, nil
 }
 
-// fill makes the environment in venv, where a killed one may have left a part.
-func fill(ctx context.Context, venv string, py python, lock string, text []byte) error {
-	if err := os.RemoveAll(venv); err != nil {
+// once makes the folder dir by fill, unless that was done. Of several processes
+// one does it, and the others wait. A stamp tells what is whole, since a killed
+// one leaves a part.
+func once(dir string, fill func() error) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return err
 	}
+	unlock, err := exclusive(dir + ".flock")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	stamp := filepath.Join(dir, "complete")
+	if _, err := os.Stat(stamp); err == nil {
+		return nil
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := fill(); err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	return os.WriteFile(stamp, nil, 0o600)
+}
+
+// fill makes the environment.
+func fill(ctx context.Context, venv string, py python, lock string, text []byte) error {
 	if err := command(ctx, py.path, "-m", "venv", venv); err != nil {
 		return err
 	}

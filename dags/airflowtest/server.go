@@ -27,8 +27,8 @@ type Options struct {
 	Version Version
 	// DAGs are files that are there from the start, by name. See also PutDAG.
 	DAGs map[string]string
-	// Env is more environment for the servers, and so for every task. What of our
-	// own environment is about Airflow or Python does not reach them.
+	// Env is the environment of the servers, and so of every task; nil is ours.
+	// What in it is about Airflow or Python does not reach them.
 	Env []string
 	// Database is an SQLAlchemy URL of an empty database; SQLite when it is empty,
 	// which does not stand many writers at once.
@@ -134,7 +134,7 @@ func (s *Server) Output(name string) string {
 	if err != nil {
 		return err.Error()
 	}
-	return string(tail(text, 8000))
+	return string(tail(text, 80000))
 }
 
 func (s *Server) path(name string) string { return filepath.Join(s.dir, name) }
@@ -152,13 +152,16 @@ func (s *Server) prepare() error {
 	if s.options.Database == "" {
 		s.options.Database = "sqlite:///" + s.path("airflow.db") + "?timeout=60"
 	}
-	s.env = append(environ(os.Environ()), "AIRFLOW_HOME="+s.dir, "NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost")
+	env := s.options.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	s.env = append(environ(env), "AIRFLOW_HOME="+s.dir, "NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost")
 	if s.Version == V2 {
 		// It cannot be had otherwise that LocalExecutor runs on SQLite, nor as a
 		// setting in the file.
 		s.env = append(s.env, "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK=1")
 	}
-	s.env = append(s.env, s.options.Env...)
 	passwords, err := json.Marshal(map[string]string{User: s.Password})
 	if err != nil {
 		return err
