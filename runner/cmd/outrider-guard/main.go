@@ -1,14 +1,16 @@
 // Command outrider-guard runs a command so that nothing of it outlives the host:
 //
-//	outrider-guard [--foreground] [--lifeline FD] [--dir DIR] -- CMD ARGS…
+//	outrider-guard [--foreground] [--lifeline FD] [--live FD] [--dir DIR] -- CMD ARGS…
 //
 // CMD runs in a process group of its own and gets the signals that the guard
-// gets. When FD, the read end of the host's lifeline, ends, CMD's group is asked
-// to stop (SIGTERM), and after two seconds every descendant is killed and DIR
-// removed; a byte on FD kills every descendant at once. The guard exits as CMD
-// does, with 128+n for a signal, and with 125, 126 or 127 when it could not start
-// it. With --foreground CMD stays in the guard's group, for a terminal, which
-// sends its own signals to all of the group. It must start fast: no fmt, no flag.
+// gets. After one that asks to stop, the guard also asks what CMD leaves behind
+// and waits for that. When the lifeline's FD, the read end of the host's, ends,
+// CMD's group is asked to stop (SIGTERM), and after two seconds every descendant
+// is killed and DIR removed; a byte on it kills every descendant at once. The live
+// FD is kept open and not handed on. The guard exits as CMD does, with 128+n for a
+// signal, and with 125, 126 or 127 when it could not start it. With --foreground
+// CMD stays in the guard's group, for a terminal, which sends its own signals to
+// all of the group. It must start fast: no fmt, no flag.
 package main
 
 import (
@@ -17,6 +19,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -39,9 +42,13 @@ func main() {
 	g.start(argv)
 	go func() {
 		for s := range signals {
-			if !g.foreground || !fromTerminal(s) {
-				g.signal(s.(syscall.Signal))
+			if g.foreground && fromTerminal(s) {
+				continue
 			}
+			if asksToStop(s) {
+				g.stopping.Store(true)
+			}
+			g.signal(s.(syscall.Signal))
 		}
 	}()
 	if g.lifeline >= 0 {
@@ -68,18 +75,25 @@ func fromTerminal(s os.Signal) bool {
 	return s == syscall.SIGINT || s == syscall.SIGQUIT || s == syscall.SIGCONT || s == syscall.SIGWINCH
 }
 
+func asksToStop(s os.Signal) bool {
+	return s == syscall.SIGTERM || s == syscall.SIGINT || s == syscall.SIGHUP || s == syscall.SIGQUIT
+}
+
 type guard struct {
 	foreground bool
 
 	lifeline int // -1: none
 	dir      string
 	pid      int
+	code     atomic.Int32 // CMD's, once it has ended
+	stopping atomic.Bool
 	gone     chan struct{} // closed when the host is gone
 	empty    chan struct{} // closed when no child is left after that
 }
 
 func parse(args []string) (*guard, []string) {
 	g := &guard{lifeline: -1, gone: make(chan struct{}), empty: make(chan struct{})}
+	g.code.Store(128 + int32(syscall.SIGKILL))
 	for len(args) > 1 {
 		switch args[0] {
 		case "--":
@@ -89,12 +103,9 @@ func parse(args []string) (*guard, []string) {
 			args = args[1:]
 			continue
 		case "--lifeline":
-			fd, err := strconv.Atoi(args[1])
-			if err != nil || fd < 3 {
-				die(125, "--lifeline "+args[1]+": want a descriptor from 3")
-			}
-			syscall.CloseOnExec(fd)
-			g.lifeline = fd
+			g.lifeline = keep(args)
+		case "--live":
+			keep(args)
 		case "--dir":
 			g.dir = filepath.Clean(args[1])
 			if !filepath.IsAbs(g.dir) || g.dir == "/" {
@@ -105,8 +116,18 @@ func parse(args []string) (*guard, []string) {
 		}
 		args = args[2:]
 	}
-	die(125, "usage: outrider-guard [--foreground] [--lifeline FD] [--dir DIR] -- CMD ARGS…")
+	die(125, "usage: outrider-guard [--foreground] [--lifeline FD] [--live FD] [--dir DIR] -- CMD ARGS…")
 	return nil, nil
+}
+
+// keep keeps a flag's descriptor from CMD.
+func keep(args []string) int {
+	fd, err := strconv.Atoi(args[1])
+	if err != nil || fd < 3 {
+		die(125, args[0]+" "+args[1]+": want a descriptor from 3")
+	}
+	syscall.CloseOnExec(fd)
+	return fd
 }
 
 func die(code int, text string) {
@@ -165,9 +186,9 @@ func (g *guard) signal(s syscall.Signal) {
 }
 
 // reap waits for children, adopted ones too. It exits as CMD does, at once,
-// unless the host is gone: then it goes on until no child is left.
+// unless CMD was asked to stop or the host is gone: then it goes on until no child
+// is left.
 func (g *guard) reap() {
-	code := 0
 	for {
 		var ws syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &ws, 0, nil)
@@ -175,18 +196,44 @@ func (g *guard) reap() {
 		case err == syscall.EINTR:
 			continue
 		case err != nil: // ECHILD
+			g.exitUnlessGone()
 			close(g.empty)
 			select {} // watch ends the process
 		case pid != g.pid:
 			continue
 		}
-		if code = ws.ExitStatus(); ws.Signaled() {
+		code := ws.ExitStatus()
+		if ws.Signaled() {
 			code = 128 + int(ws.Signal())
 		}
-		select {
-		case <-g.gone:
-		default:
-			os.Exit(code)
+		g.code.Store(int32(code))
+		if !g.stopping.Load() {
+			g.exitUnlessGone()
+		}
+		g.askTheRest()
+	}
+}
+
+func (g *guard) exitUnlessGone() {
+	select {
+	case <-g.gone:
+	default:
+		g.exit()
+	}
+}
+
+func (g *guard) exit() { os.Exit(int(g.code.Load())) }
+
+// askTheRest asks those whom the signal to CMD did not reach.
+func (g *guard) askTheRest() {
+	own := syscall.Getpgrp()
+	for _, pid := range children() {
+		switch group, err := syscall.Getpgid(pid); {
+		case err != nil:
+		case group == own:
+			_ = syscall.Kill(pid, syscall.SIGTERM)
+		case group != g.pid:
+			_ = syscall.Kill(-group, syscall.SIGTERM)
 		}
 	}
 }
@@ -214,7 +261,7 @@ func (g *guard) watch() {
 	if g.dir != "" {
 		_ = os.RemoveAll(g.dir)
 	}
-	os.Exit(128 + int(syscall.SIGKILL))
+	g.exit()
 }
 
 // awaitHost returns when the host is gone, or true when it says to kill at once.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -40,7 +39,7 @@ type run struct {
 	line *os.File // the host's end of the lifeline
 }
 
-// guarded starts the guard with args; {} among them is the lifeline's flag.
+// guarded starts the guard with args; its descriptor 3 is a lifeline.
 func guarded(t *testing.T, args ...string) *run {
 	t.Helper()
 	exe, err := os.Executable()
@@ -52,6 +51,7 @@ func guarded(t *testing.T, args ...string) *run {
 	r.cmd.Stderr = &r.err
 	lifeEnd, line := pipe(t)
 	outEnd, in := pipe(t)
+	_ = outEnd.SetReadDeadline(time.Now().Add(hang))
 	r.line, r.out = line, bufio.NewReader(outEnd)
 	r.cmd.Stdout = in
 	r.cmd.ExtraFiles = []*os.File{lifeEnd}
@@ -75,7 +75,7 @@ func pipe(t *testing.T) (r, w *os.File) {
 	return r, w
 }
 
-// line reads one line that the command printed.
+// read reads one line that the command printed.
 func (r *run) read() string {
 	r.t.Helper()
 	s, err := r.out.ReadString('\n')
@@ -107,18 +107,11 @@ func (r *run) code() int {
 // it is gone.
 func (r *run) rest() string {
 	r.t.Helper()
-	done := make(chan string, 1)
-	go func() {
-		b, _ := io.ReadAll(r.out)
-		done <- string(b)
-	}()
-	select {
-	case s := <-done:
-		return s
-	case <-time.After(hang):
-		r.t.Fatal("somebody still holds stdout")
-		return ""
+	b, err := io.ReadAll(r.out)
+	if err != nil {
+		r.t.Fatalf("somebody still holds stdout: %v", err)
 	}
+	return string(b)
 }
 
 func TestExitsAsTheCommand(t *testing.T) {
@@ -188,10 +181,14 @@ func TestPassesSignals(t *testing.T) {
 }
 
 func TestIgnoredSignalsStayIgnored(t *testing.T) {
-	signal.Ignore(syscall.SIGHUP)
-	defer signal.Reset(syscall.SIGHUP)
-	r := guarded(t, "--", "sh", "-c", "kill -HUP $$; exit 6")
-	if got := r.code(); got != 6 {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-c", `trap '' HUP; exec "$0" "$@"`, exe, "--", "sh", "-c", "kill -HUP $$; exit 6")
+	cmd.Env = append(os.Environ(), asGuard+"=1")
+	_ = cmd.Run()
+	if got := cmd.ProcessState.ExitCode(); got != 6 {
 		t.Errorf("exit %d", got)
 	}
 }
@@ -200,14 +197,15 @@ func TestOwnGroupAndNoLifeline(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs /proc")
 	}
-	r := guarded(t, "--lifeline", "3", "--", "sh", "-c", `echo $$; cut -d' ' -f5 /proc/$$/stat; ls -l /proc/$$/fd; exec sleep 1000`)
+	r := guarded(t, "--lifeline", "3", "--", "sh", "-c", `echo $$; cut -d' ' -f5 /proc/$$/stat; ls -l /proc/$$/fd; echo end; exec sleep 1000`)
 	pid := r.read()
 	if group := r.read(); group != pid || group == strconv.Itoa(r.cmd.Process.Pid) {
 		t.Errorf("command %s in group %s", pid, group)
 	}
-	_ = r.line.Close()
-	if fds := r.rest(); strings.Contains(fds, " 3 -> ") {
-		t.Errorf("the lifeline is handed on:\n%s", fds)
+	for line := r.read(); line != "end"; line = r.read() {
+		if strings.Contains(line, " 3 -> ") {
+			t.Errorf("the lifeline is handed on: %s", line)
+		}
 	}
 }
 
@@ -241,6 +239,40 @@ func TestNothingOutlivesTheHost(t *testing.T) {
 	}
 }
 
+func TestAByteKillsAtOnce(t *testing.T) {
+	r := guarded(t, "--lifeline", "3", "--", "sh", "-c", `trap 'echo asked' TERM; sleep 1000 & echo ready; wait; wait`)
+	r.read()
+	if _, err := r.line.Write([]byte{1}); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.rest(); got != "" {
+		t.Errorf("printed %q", got)
+	}
+	if got := r.code(); got != 137 {
+		t.Errorf("exit %d", got)
+	}
+}
+
+func TestForeground(t *testing.T) {
+	r := guarded(t, "--foreground", "--", "sh", "-c",
+		`trap 'echo interrupted' INT; trap 'echo asked; exit 5' TERM; ps -o pgid= $$; while :; do sleep 0.01; done`)
+	if got := strings.TrimSpace(r.read()); got != strconv.Itoa(r.cmd.Process.Pid) {
+		t.Errorf("in group %s, the guard's is %d", got, r.cmd.Process.Pid)
+	}
+	// The terminal's own signals reach CMD without the guard.
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		if err := r.cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := r.rest(); got != "asked\n" {
+		t.Errorf("printed %q", got)
+	}
+	if got := r.code(); got != 5 {
+		t.Errorf("exit %d", got)
+	}
+}
+
 func TestGraceWhenTheHostIsGone(t *testing.T) {
 	r := guarded(t, "--lifeline", "3", "--", "sh", "-c",
 		`trap 'echo asked; sleep 0.2; echo done; exit' TERM; echo ready; while :; do sleep 0.01; done`)
@@ -253,8 +285,24 @@ func TestGraceWhenTheHostIsGone(t *testing.T) {
 }
 
 func TestStoppedCommandIsAskedToo(t *testing.T) {
-	r := guarded(t, "--lifeline", "3", "--", "sh", "-c", `trap 'echo asked; exit' TERM; echo ready; kill -STOP $$; while :; do sleep 0.01; done`)
-	r.read()
+	r := guarded(t, "--lifeline", "3", "--", "sh", "-c", `trap 'echo asked; exit' TERM; echo $$; while :; do sleep 0.01; done`)
+	pid := r.read()
+	group, err := strconv.Atoi(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(-group, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(hang); ; time.Sleep(time.Millisecond) {
+		state, err := exec.Command("ps", "-o", "stat=", "-p", pid).Output()
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("not stopped: %s, %v", state, err)
+		}
+		if strings.HasPrefix(string(state), "T") {
+			break
+		}
+	}
 	_ = r.line.Close()
 	if got := r.rest(); got != "asked\n" {
 		t.Errorf("printed %q", got)

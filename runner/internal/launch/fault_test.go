@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/outrider-run/outrider/sdk/protocol/taskv1"
 )
 
 func TestPrintsBeforeTheHandshake(t *testing.T) {
@@ -135,6 +137,20 @@ func TestDiesWithin(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestReportOfACrashIsWhole(t *testing.T) {
+	b := newBench(t, "talks, then exits 7")
+	n := 0
+	b.o.Lines = func(*taskv1.LogLine) {
+		n++
+		time.Sleep(20 * time.Microsecond) // slower than the plugin is
+	}
+	e := b.fails()
+	e.want(t, CodeCrashed, "exit status 7", `"line 2999"`)
+	if n != 3000 || !strings.HasSuffix(e.Tail, "line 2998\nline 2999\n") {
+		t.Errorf("%d lines, tail ends %.100q", n, e.Tail[max(0, len(e.Tail)-100):])
 	}
 }
 

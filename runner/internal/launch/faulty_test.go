@@ -30,7 +30,7 @@ func pluginMain(fault string) {
 	}
 	config := &plugin.ServeConfig{
 		HandshakeConfig:  protocol.Handshake(),
-		VersionedPlugins: protocol.Plugins(&faulty{do: faultsWithin[fault]}),
+		VersionedPlugins: protocol.Plugins(&faulty{do: faultsWithin[fault], deaf: fault == "reads nothing"}),
 		Logger:           hclog.NewNullLogger(),
 		GRPCServer: func(o []grpc.ServerOption) *grpc.Server {
 			return grpc.NewServer(append(o, grpc.MaxRecvMsgSize(protocol.MaxMessage))...)
@@ -105,7 +105,8 @@ func (nothing) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error { return nil }
 
 type faulty struct {
 	taskv1.UnimplementedTaskServer
-	do func(*end) error
+	do   func(*end) error
+	deaf bool
 }
 
 // end is the plugin's end of a stream.
@@ -116,6 +117,10 @@ type end struct {
 }
 
 func (f *faulty) Execute(s taskv1.Task_ExecuteServer) error {
+	if f.deaf {
+		_ = (&end{Task_ExecuteServer: s}).log("ready")
+		select {}
+	}
 	m, err := s.Recv()
 	if err != nil {
 		return err
@@ -204,7 +209,16 @@ var faultsWithin = map[string]func(*end) error{
 		m.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), batch))
 		return e.say(m)
 	},
-	"panic":    func(*end) error { panic("boom") },
+	"panic": func(*end) error { panic("boom") },
+	"talks, then exits 7": func(*end) error {
+		var b bytes.Buffer
+		for n := range 3000 {
+			fmt.Fprintln(&b, "line", n)
+		}
+		_, _ = raw(2).Write(b.Bytes())
+		os.Exit(7)
+		return nil
+	},
 	"exit 7":   func(*end) error { os.Exit(7); return nil },
 	"nil":      func(*end) error { return errors.New((*end)(nil).start.RunId) },
 	"segfault": func(*end) error { return syscall.Exec("/bin/sh", []string{"sh", "-c", "kill -SEGV $$"}, nil) },

@@ -3,6 +3,7 @@ package launch
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,6 +51,23 @@ func TestKilledWhenCancelIsNotAnswered(t *testing.T) {
 			inTime(t, "Close", p.Close)
 		})
 	}
+}
+
+func TestKilledWhenItReadsNothing(t *testing.T) {
+	b := newBench(t, "reads nothing")
+	b.said.said = make(chan string, 8)
+	p := b.start()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	go func() {
+		<-b.said.said
+		cancel(errStop)
+	}()
+	inTime(t, "Execute", func() {
+		_, err := p.Execute(ctx, &taskv1.Start{Params: make([]byte, protocol.MaxParams)}, b.said)
+		asError(t, err).want(t, CodeUnresponsive)
+	})
+	inTime(t, "Close", p.Close)
 }
 
 func TestFrozenAfterTheResult(t *testing.T) {
@@ -197,6 +215,19 @@ func TestSocketPathTooLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.succeeds()
+}
+
+func TestSocketPathLimitIsTheSystems(t *testing.T) {
+	dir := shortDir(t)
+	for n, works := range map[int]bool{maxSocketPath: true, maxSocketPath + 1: false} {
+		l, err := net.Listen("unix", dir+"/"+strings.Repeat("s", n-len(dir)-1))
+		if (err == nil) != works {
+			t.Errorf("a path of %d bytes: %v", n, err)
+		}
+		if err == nil {
+			_ = l.Close()
+		}
+	}
 }
 
 func TestProcessOfAPlugin(t *testing.T) {

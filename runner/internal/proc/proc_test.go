@@ -199,6 +199,25 @@ func runs(pid int) bool {
 	return err == nil && !strings.HasPrefix(string(state), "Z")
 }
 
+// In a container whose first process collects no zombies they would hold up
+// every Close.
+func TestZombiesDoNotCount(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs /proc")
+	}
+	p := sh(t, "sleep 1000")
+	other, err := os.StartProcess("/bin/sleep", []string{"sleep", "1000"}, &os.ProcAttr{
+		Sys: &syscall.SysProcAttr{Setpgid: true, Pgid: p.Pid()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Wait() // not before: until then it is one
+	if err := p.Close(hang / 20); err != nil {
+		t.Error(err)
+	}
+}
+
 // A process id may not be given back before Close: a signal could hit a stranger.
 func TestKeepsTheIdUntilClose(t *testing.T) {
 	if runtime.GOOS != "linux" {

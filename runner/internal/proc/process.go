@@ -30,8 +30,9 @@ type Spec struct {
 	Foreground bool
 }
 
-// Process is a child that leads its own process group unless it is in the foreground. Its process id stays
-// taken until Close, so that no signal can ever reach a stranger.
+// Process is a child that leads its own process group unless it is in the
+// foreground. Its process id stays taken until Close, so that no signal can ever
+// reach a stranger.
 type Process struct {
 	p    *os.Process
 	own  bool // it leads a group
