@@ -23,7 +23,8 @@ var version, revision, built string
 //
 // A host that starts it speaks the plugin protocol. Anything else prints a
 // short help and exits with status 2. Definitions that cannot work are refused
-// before any of that, with status 5.
+// before any of that, with status 5; a host, which asks for the manifest before
+// it runs anything, sees that too.
 func Serve(components ...Component) {
 	list := make([]*engine.Component, len(components))
 	for i, c := range components {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/outrider-run/outrider/sdk"
 	"github.com/outrider-run/outrider/sdk/manifest"
+	"github.com/outrider-run/outrider/sdk/sdktest"
 )
 
 // plugins are mains: a test's child process serves the one that servesEnv names.
@@ -110,13 +111,24 @@ func TestDefinitionsThatCannotWorkAreRefusedAtStart(t *testing.T) {
 					t.Errorf("%q: status %d, stdout %q, stderr %s", args, code, out, errs)
 				}
 			}
-			asPlugin := plugin(t, name)
-			asPlugin.Env = append(asPlugin.Env, "OUTRIDER_PLUGIN=b0d6f0a1-outrider-task")
-			out, errs, code := runPlugin(t, asPlugin)
-			if code != 5 || out != "" || !strings.Contains(errs, want) {
-				t.Errorf("under a host: status %d, stdout %q, stderr %s", code, out, errs)
+			if name == "bad name" || name == "name twice" || name == "nothing" {
+				asPlugin := plugin(t, name)
+				asPlugin.Env = append(asPlugin.Env, "OUTRIDER_PLUGIN=b0d6f0a1-outrider-task")
+				out, errs, code := runPlugin(t, asPlugin)
+				if code != 5 || out != "" || !strings.Contains(errs, want) {
+					t.Errorf("under a host: status %d, stdout %q, stderr %s", code, out, errs)
+				}
 			}
 		})
+	}
+}
+
+// Under a host the tags are looked at only of the component that is to run.
+func TestAWrongTagUnderAHostIsAResult(t *testing.T) {
+	bin := &sdktest.Binary{Path: os.Args[0], Env: []string{servesEnv + "=wrong tag"}}
+	o := bin.Run(t, "test.tag", `{}`)
+	if o.State != sdktest.Permanent || o.Code != "bad_component" || !strings.Contains(o.Error, `.Count: default "many" does not fit`) {
+		t.Errorf("%+v", o)
 	}
 }
 

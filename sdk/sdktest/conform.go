@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"sync"
@@ -59,17 +58,23 @@ func Conform(t testing.TB, c sdk.Component, cases ...Case) {
 		return
 	}
 	checkSchema(t, about, c.Engine().Accepts, cases)
-	runCases(t, about, cases, func(_ context.Context, call *call) (Outcome, error) {
-		before := goleak.IgnoreCurrent()
-		var o Outcome
-		var err error
-		printed, pipeErr := captureStdout(func() { o, err = runLocal(c.Engine(), call) })
-		o.Stdout = printed
-		http.DefaultClient.CloseIdleConnections()
-		if leak := goleak.Find(before); leak != nil {
-			t.Errorf("goroutines: the component leaves some behind: %v", leak)
-		}
-		return o, errors.Join(err, pipeErr)
+	runCases(t, about, cases, subject{
+		run: func(_ context.Context, call *call) (Outcome, error) { return runLocal(c.Engine(), call) },
+		begin: func() (end func(o *Outcome)) {
+			before := goleak.IgnoreCurrent()
+			printed := captureStdout(t)
+			return func(o *Outcome) {
+				text := printed()
+				if o == nil {
+					return
+				}
+				o.Stdout = text
+				http.DefaultClient.CloseIdleConnections()
+				if leak := goleak.Find(before); leak != nil {
+					t.Errorf("goroutines: the component leaves some behind: %v", leak)
+				}
+			}
+		},
 	})
 }
 
@@ -87,7 +92,7 @@ func (b *Binary) Conform(t testing.TB, component string, cases ...Case) {
 	for _, about := range m.Components {
 		if about.Name == component {
 			checkSchema(t, &about, nil, cases)
-			runCases(t, &about, cases, b.run)
+			runCases(t, &about, cases, subject{run: b.run, begin: func() func(*Outcome) { return func(*Outcome) {} }})
 			return
 		}
 	}
@@ -121,19 +126,28 @@ func describeTwice(t testing.TB, c sdk.Component) *manifest.Component {
 	return &about
 }
 
-// runner runs one call; ctx ends when its outcome is not waited for any more.
-type runner func(ctx context.Context, call *call) (Outcome, error)
+// subject is what is run.
+type subject struct {
+	// run runs one call; ctx ends when its outcome is not waited for any more.
+	run func(ctx context.Context, call *call) (Outcome, error)
+	// begin is called before each run, end after it, with nil when the run did
+	// not end.
+	begin func() (end func(o *Outcome))
+}
 
-func runCases(t testing.TB, about *manifest.Component, cases []Case, run runner) {
+func runCases(t testing.TB, about *manifest.Component, cases []Case, s subject) {
 	t.Helper()
 	for _, c := range cases {
 		secrets := secretsOf(t, about, c.Params)
 		for _, after := range []time.Duration{cancelAfter, runFor} {
-			o, err := runOnce(t, about.Name, c, after, run)
+			end := s.begin()
+			o, err := runOnce(t, about.Name, c, after, s)
 			if errors.Is(err, errStuck) {
+				end(nil)
 				t.Errorf("cancel: %s is still running %v after it was cancelled, with %s", about.Name, cancelWithin, c.Params)
 				return // what it holds would disturb all else
 			}
+			end(&o)
 			if err != nil {
 				t.Errorf("run: %s with %s: %v", about.Name, c.Params, err)
 				continue
@@ -147,7 +161,7 @@ var errStuck = errors.New("the component does not return")
 
 // runOnce cancels the run when it has lasted for after, the short way also at
 // its first sign of life, and gives up on it when that does not end it.
-func runOnce(t testing.TB, name string, c Case, after time.Duration, run runner) (Outcome, error) {
+func runOnce(t testing.TB, name string, c Case, after time.Duration, s subject) (Outcome, error) {
 	t.Helper()
 	dir, err := client.PrivateDir()
 	if err != nil {
@@ -181,7 +195,7 @@ func runOnce(t testing.TB, name string, c Case, after time.Duration, run runner)
 	}
 	done := make(chan ended, 1)
 	go func() {
-		o, err := run(life, call)
+		o, err := s.run(life, call)
 		done <- ended{o, err}
 	}()
 	select {
@@ -201,21 +215,25 @@ func runOnce(t testing.TB, name string, c Case, after time.Duration, run runner)
 // goroutines are given a moment to go.
 const stopSlack = 1500 * time.Millisecond
 
-// captureStdout returns what fn printed on os.Stdout.
-func captureStdout(fn func()) (string, error) {
+// captureStdout takes what is printed on os.Stdout until printed is called.
+func captureStdout(t testing.TB) (printed func() string) {
+	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
-		return "", fmt.Errorf("making a pipe: %w", err)
+		t.Fatalf("making a pipe: %v", err)
 	}
-	var printed bytes.Buffer
+	var text bytes.Buffer
 	var reading sync.WaitGroup
-	reading.Go(func() { printed.ReadFrom(r) })
+	reading.Go(func() { text.ReadFrom(r) })
 	real := os.Stdout
 	os.Stdout = w
-	fn()
-	os.Stdout = real
-	w.Close()
-	reading.Wait()
-	r.Close()
-	return printed.String(), nil
+	return func() string {
+		os.Stdout = real
+		w.Close()
+		// A child of the component may hold the other end still.
+		_ = r.SetReadDeadline(time.Now().Add(time.Second))
+		reading.Wait()
+		r.Close()
+		return text.String()
+	}
 }

@@ -15,8 +15,8 @@ import (
 type Component struct {
 	Name        string
 	Destructive bool
-	// Check reports what is wrong with the definition. It is cheap: it runs
-	// whenever the plugin starts.
+	// Check reports what is wrong with the definition, each field's tags
+	// included.
 	Check func() error
 	// Describe reflects the schemas, which is not cheap.
 	Describe func() (manifest.Component, error)

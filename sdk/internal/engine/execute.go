@@ -145,6 +145,12 @@ func (s *Server) call(ctx context.Context, run *Run) (json.RawMessage, error) {
 			Err: fmt.Errorf("this plugin serves no component %q", name),
 		}
 	}
+	if err := c.Check(); err != nil {
+		return nil, &Verdict{
+			Kind: taskv1.Result_PERMANENT, Code: CodeBadComponent,
+			Err: fmt.Errorf("component %q cannot be served: %w", name, err),
+		}
+	}
 	var output json.RawMessage
 	err := error(&Verdict{Kind: taskv1.Result_FAILED, Code: CodePanic, Err: errors.New("the component ended its goroutine (runtime.Goexit)")})
 	done := make(chan struct{})

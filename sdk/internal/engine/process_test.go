@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -234,17 +235,17 @@ func TestHostGoneEndsTheTaskGracefully(t *testing.T) {
 
 func TestHostGoneKillsTheGroupAndRemovesTheFolder(t *testing.T) {
 	s := startPlugin(t)
-	var child int
+	var child atomic.Int64
 	go s.Execute(t.Context(), s.start("test.stubborn", `{}`), client.Events{Log: func(l *taskv1.LogLine) {
 		if l.GetMessage() == "child" {
 			var f struct{ PID int }
 			json.Unmarshal(l.GetFields(), &f)
-			child = f.PID
+			child.Store(int64(f.PID))
 			s.Hangup()
 		}
 	}})
 	waitExit(t, s.Process)
-	if child == 0 {
+	if child.Load() == 0 {
 		t.Fatal("the component never started its child")
 	}
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {

@@ -16,6 +16,7 @@ const (
 	CodeTooLarge         = "result_too_large"
 	CodeBadParams        = "bad_params"
 	CodeUnknownComponent = "unknown_component"
+	CodeBadComponent     = "bad_component"
 )
 
 // maxText caps error texts and stacks, so that a result always fits a message.

@@ -42,23 +42,29 @@ func Main(args []string, std Streams, stamp manifest.Manifest, components []*eng
 		mode = args[1]
 	}
 	server := engine.NewServer(stamp, components)
-	if err := server.Check(); err != nil {
+	byHand := mode == "describe" || mode == "run" || mode == "version"
+	underHost := !byHand && process.Started()
+	check := server.Check
+	if underHost {
+		check = server.CheckNames
+	}
+	if err := check(); err != nil {
 		fmt.Fprintf(std.Err, "%s cannot serve:\n%v\n", program, err)
 		return exitBroken
 	}
 	switch {
+	case underHost:
+		if err := server.Serve(); err != nil {
+			fmt.Fprintf(std.Err, "%s: %v\n", program, err)
+			return exitBroken
+		}
+		return exitOK
 	case mode == "describe":
 		return describe(engine.NewServer(stamps(stamp), components), std, program)
 	case mode == "run":
 		return run(server, args[2:], std, program, components)
 	case mode == "version":
 		fmt.Fprintln(std.Out, version(program, stamps(stamp)))
-		return exitOK
-	case process.Started():
-		if err := server.Serve(); err != nil {
-			fmt.Fprintf(std.Err, "%s: %v\n", program, err)
-			return exitBroken
-		}
 		return exitOK
 	}
 	fmt.Fprint(std.Err, help(program, components))
