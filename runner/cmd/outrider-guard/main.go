@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -86,6 +87,7 @@ type guard struct {
 	dir      string
 	pid      int
 	code     atomic.Int32 // CMD's, once it has ended
+	ended    atomic.Bool
 	stopping atomic.Bool
 	gone     chan struct{} // closed when the host is gone
 	empty    chan struct{} // closed when no child is left after that
@@ -177,12 +179,20 @@ func lookup(name string) (string, error) {
 	return "", found
 }
 
+// signal sends s to CMD and its group. Once CMD has ended its number may become
+// a stranger's, unless somebody of the group is left.
 func (g *guard) signal(s syscall.Signal) {
-	if g.foreground {
-		_ = syscall.Kill(g.pid, s)
-		return
+	left := func(pid int) bool {
+		group, err := syscall.Getpgid(pid)
+		return err == nil && group == g.pid
 	}
-	_ = syscall.Kill(-g.pid, s)
+	switch {
+	case g.ended.Load() && (g.foreground || !slices.ContainsFunc(children(), left)):
+	case g.foreground:
+		_ = syscall.Kill(g.pid, s)
+	default:
+		_ = syscall.Kill(-g.pid, s)
+	}
 }
 
 // reap waits for children, adopted ones too. It exits as CMD does, at once,
@@ -207,6 +217,7 @@ func (g *guard) reap() {
 			code = 128 + int(ws.Signal())
 		}
 		g.code.Store(int32(code))
+		g.ended.Store(true)
 		if !g.stopping.Load() {
 			g.exitUnlessGone()
 		}

@@ -72,22 +72,21 @@ func (x *Command) Execute(ctx context.Context, _ int, l Listener) Outcome {
 }
 
 func (x *Command) spec(out *passage, line *proc.Lifeline) proc.Spec {
-	args := []string{"--lifeline", "3"}
+	args, extra := []string{"--lifeline", "3"}, []*os.File{line.End()}
+	if x.Live != nil {
+		args, extra = append(args, "--live", "4"), append(extra, x.Live)
+	}
 	if x.Foreground {
 		args = append(args, "--foreground")
 	}
 	if x.Dir != "" {
 		args = append(args, "--dir", x.Dir)
 	}
-	s := proc.Spec{
+	return proc.Spec{
 		Path: x.Guard, Args: append(append(args, "--"), x.Argv...), Env: x.Env,
 		Stdin: x.Stdin, Stdout: out.childOut, Stderr: out.childErr,
-		Extra: []*os.File{line.End()}, Foreground: x.Foreground,
+		Extra: extra, Foreground: x.Foreground,
 	}
-	if x.Live != nil {
-		s.Extra = append(s.Extra, x.Live)
-	}
-	return s
 }
 
 // stop is the ladder: the signal that the host got, else SIGTERM, to the
