@@ -185,7 +185,7 @@ func TestChildrenInheritNeitherHandshakeNorIgnoredSignals(t *testing.T) {
 	s := startPlugin(t)
 	r, _ := s.run(t, "test.environ", `{}`, "")
 	wantSuccess(t, r)
-	for _, name := range []string{protocol.CookieKey + "=", protocol.LifelineEnv + "=", "PLUGIN_UNIX_SOCKET_DIR=", "PLUGIN_PROTOCOL_VERSIONS="} {
+	for _, name := range []string{protocol.CookieKey + "=", protocol.LifelineEnv + "=", "PLUGIN_UNIX_SOCKET_DIR=", "PLUGIN_PROTOCOL_VERSIONS=", protocol.RunDirEnv + "=", "LIFELINE="} {
 		if strings.Contains(string(r.GetOutput()), name) {
 			t.Errorf("a child sees %s", name)
 		}
