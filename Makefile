@@ -8,7 +8,8 @@ STAMP    := -X main.version=$(VERSION) -X main.revision=$(REVISION) -X main.buil
 GOBUILD  := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '-s -w $(STAMP)'
 GOTEST   := go test -tags $(TAGS)
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
-BINARIES := outrider outrider-guard $(PLUGINS:%=outrider-plugin-%) outrider-plugin-hello
+EXAMPLES := hello etl
+BINARIES := outrider outrider-guard $(PLUGINS:%=outrider-plugin-%) $(EXAMPLES:%=outrider-plugin-%)
 
 .DEFAULT_GOAL := help
 .PHONY: help build test test-unit bench lint fmt generate clean deps $(BINARIES:%=bin/%)
@@ -21,8 +22,8 @@ build: $(BINARIES:%=bin/%) ## Build static binaries into bin/
 # Go decides what is out of date, so every binary is phony.
 bin/outrider bin/outrider-guard: bin/%:
 	$(GOBUILD) -o $@ ./runner/cmd/$*
-bin/outrider-plugin-hello:
-	$(GOBUILD) -o $@ ./examples/hello
+$(EXAMPLES:%=bin/outrider-plugin-%): bin/outrider-plugin-%:
+	$(GOBUILD) -o $@ ./examples/$*
 $(PLUGINS:%=bin/outrider-plugin-%): bin/outrider-plugin-%:
 	$(GOBUILD) -o $@ ./plugins/$*
 
