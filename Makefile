@@ -4,7 +4,9 @@ TAGS     := urfave_cli_no_docs,grpcnotrace
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 BUILT    ?= $(shell git log -1 --format=%cI 2>/dev/null || date -u +%Y-%m-%dT%H:%M:%SZ)
-STAMP    := -X main.version=$(VERSION) -X main.revision=$(REVISION) -X main.built=$(BUILT)
+SDK      := github.com/outrider-run/outrider/sdk
+STAMP    := -X main.version=$(VERSION) -X main.revision=$(REVISION) -X main.built=$(BUILT) \
+            -X $(SDK).version=$(VERSION) -X $(SDK).revision=$(REVISION) -X $(SDK).built=$(BUILT)
 GOBUILD  := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '-s -w $(STAMP)'
 GOTEST   := go test -tags $(TAGS)
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
