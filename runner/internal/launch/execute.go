@@ -37,8 +37,9 @@ type talk struct {
 	ctx    context.Context // of the stream
 	hangUp context.CancelCauseFunc
 
-	sending sync.Mutex
 	stream  taskv1.Task_ExecuteClient
+	began   chan struct{} // closed when Start is sent; stream is set then
+	sending sync.Mutex    // one sender at a time
 
 	heard atomic.Int64 // messages received
 	busy  atomic.Bool  // an event is being handled
@@ -50,7 +51,7 @@ type talk struct {
 }
 
 func newTalk(p *Plugin, ev Events) *talk {
-	t := &talk{p: p, ev: ev, done: make(chan struct{})}
+	t := &talk{p: p, ev: ev, began: make(chan struct{}), done: make(chan struct{})}
 	// The stream outlives the caller's context: Cancel travels on it.
 	t.ctx, t.hangUp = context.WithCancelCause(context.Background())
 	return t
@@ -64,11 +65,10 @@ func (t *talk) run(start *taskv1.Start) {
 		t.err = err
 		return
 	}
-	t.sending.Lock()
-	t.stream = stream
 	// A failed send shows in Recv, with its reason.
 	_ = stream.Send(&taskv1.HostMsg{Msg: &taskv1.HostMsg_Start{Start: start}})
-	t.sending.Unlock()
+	t.stream = stream
+	close(t.began)
 	for due := uint64(1); ; due++ {
 		m, err := stream.Recv()
 		if err != nil {
@@ -136,13 +136,16 @@ func (t *talk) take(m *taskv1.TaskMsg) *taskv1.Ack {
 	return ack
 }
 
-// send sends one message. A failure shows in Recv.
+// send sends one message behind Start. A failure shows in Recv.
 func (t *talk) send(m *taskv1.HostMsg) {
+	select {
+	case <-t.began:
+	case <-t.done:
+		return
+	}
 	t.sending.Lock()
 	defer t.sending.Unlock()
-	if t.stream != nil {
-		_ = t.stream.Send(m)
-	}
+	_ = t.stream.Send(m)
 }
 
 // cancel asks the task to stop. It may block while the plugin reads nothing.

@@ -69,6 +69,9 @@ func TestHclogLines(t *testing.T) {
 		"[ERROR] as it is":                                   `info [ERROR] as it is`,
 		"panic: oh":                                          `error panic: oh`,
 		"fatal error: oh":                                    `error fatal error: oh`,
+		"SIGSEGV: segmentation violation":                    `error SIGSEGV: segmentation violation`,
+		"SIGN 7: off":                                        `info SIGN 7: off`,
+		"SIGNAL":                                             `info SIGNAL`,
 		"no panic: not this":                                 `info no panic: not this`,
 	} {
 		l := newStderr(nil).parse([]byte(in))
@@ -116,6 +119,7 @@ func TestGist(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                               "",
 		"a\nb\n\n":                       "b",
+		"a\nSIGQUIT: quit\nPC=0x1\n":     "SIGQUIT: quit",
 		"a\npanic: oh\n\ngoroutine 1\n":  "panic: oh",
 		"fatal error: all goroutines\nx": "fatal error: all goroutines",
 		strings.Repeat("é", 1000):        strings.Repeat("é", 200) + "…",

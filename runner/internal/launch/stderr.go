@@ -61,9 +61,7 @@ func (s *stderr) parse(b []byte) *taskv1.LogLine {
 	if l := parseHclog(b); l != nil {
 		return l
 	}
-	if bytes.HasPrefix(b, []byte("panic: ")) || bytes.HasPrefix(b, []byte("fatal error: ")) {
-		s.crash = true
-	}
+	s.crash = s.crash || beginsCrash(string(b[:min(len(b), 40)]))
 	level := "info"
 	if s.crash {
 		level = "error"
@@ -105,14 +103,23 @@ func parseHclog(b []byte) *taskv1.LogLine {
 	return l
 }
 
+// beginsCrash tells the first line of what Go's runtime prints when it dies: of a
+// panic, of its own error, or, as "SIGSEGV: segmentation violation", of a signal.
+func beginsCrash(line string) bool {
+	if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+		return true
+	}
+	name, _, ok := strings.Cut(line, ": ")
+	return ok && strings.HasPrefix(name, "SIG") && !strings.ContainsFunc(name, func(r rune) bool { return r < 'A' || r > 'Z' })
+}
+
 // gist is the one line of a tail that says most: of Go's report of a crash the
 // first, else the last.
 func gist(tail string) string {
 	last := ""
 	for line := range strings.Lines(tail) {
 		line = strings.TrimSpace(line)
-		// SIG…: is how Go's runtime begins the dump of a signal that it does not handle.
-		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "SIG") {
+		if beginsCrash(line) {
 			return cutText(line)
 		}
 		if line != "" {

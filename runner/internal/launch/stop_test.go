@@ -40,6 +40,21 @@ func TestCancelReasonReachesTheTask(t *testing.T) {
 	inTime(t, "Close", p.Close)
 }
 
+func TestCancelledBeforeItBegan(t *testing.T) {
+	for range 10 {
+		b := newBench(t, "obeys")
+		b.o.Stop.Cancel = hang / 2
+		p := b.start()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errStop)
+		r, err := b.execute(ctx, p)
+		if err != nil || !strings.Contains(string(r.GetOutput()), "killed in Digdag") {
+			t.Fatalf("result %v, error %v", r, err)
+		}
+		inTime(t, "Close", p.Close)
+	}
+}
+
 func TestKilledWhenCancelIsNotAnswered(t *testing.T) {
 	for _, fault := range []string{"ignores cancel", "stops reading", "frozen"} {
 		t.Run(fault, func(t *testing.T) {
