@@ -67,7 +67,9 @@ func (c *checker) walk(n node, v any, at path) {
 		if want, ok := checkFormat(n.format(), v); !ok {
 			c.add(at, "got "+describe(v, c.hidden(n))+", want "+want)
 		}
+		c.limits(n, v, at)
 	default:
+		c.limits(n, v, at)
 		if n.format() == manifest.FormatSecret {
 			c.wrongType(n, v, at)
 		}

@@ -43,6 +43,17 @@ func within(key string, err error) error {
 // keyword reads the value of one into where the library expects it. What judges
 // nothing is passed over.
 func (d *decoder) keyword(keyword string, s *jsonschema.Schema) error {
+	if (keyword == formatMinimum || keyword == formatMaximum) && d.json.PeekKind() == '"' {
+		var text string
+		if err := scalar(d, &text); err != nil {
+			return err
+		}
+		if s.Extra == nil {
+			s.Extra = map[string]any{}
+		}
+		s.Extra[keyword] = text
+		return nil
+	}
 	switch to := place(keyword, s, d.json.PeekKind() == '[').(type) {
 	case *json.RawMessage:
 		raw, err := d.json.ReadValue()
