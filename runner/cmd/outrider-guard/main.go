@@ -47,7 +47,7 @@ func main() {
 				continue
 			}
 			if asksToStop(s) {
-				g.stopping.Store(true)
+				g.asked.Store(int32(s.(syscall.Signal)))
 			}
 			g.signal(s.(syscall.Signal))
 		}
@@ -88,7 +88,7 @@ type guard struct {
 	pid      int
 	code     atomic.Int32 // CMD's, once it has ended
 	ended    atomic.Bool
-	stopping atomic.Bool
+	asked    atomic.Int32  // the signal that asked to stop; 0: none
 	gone     chan struct{} // closed when the host is gone
 	empty    chan struct{} // closed when no child is left after that
 }
@@ -218,7 +218,7 @@ func (g *guard) reap() {
 		}
 		g.code.Store(int32(code))
 		g.ended.Store(true)
-		if !g.stopping.Load() {
+		if g.asked.Load() == 0 {
 			g.exitUnlessGone()
 		}
 		g.askTheRest()
@@ -235,15 +235,17 @@ func (g *guard) exitUnlessGone() {
 
 func (g *guard) exit() { os.Exit(int(g.code.Load())) }
 
-// askTheRest asks those whom the signal to CMD did not reach.
+// askTheRest asks those whom the signal to CMD did not reach or did not mean: what
+// a shell starts in the background ignores SIGINT.
 func (g *guard) askTheRest() {
 	own := syscall.Getpgrp()
+	asked := g.asked.Load() == 0 || g.asked.Load() == int32(syscall.SIGTERM)
 	for _, pid := range children() {
 		switch group, err := syscall.Getpgid(pid); {
 		case err != nil:
 		case group == own:
 			_ = syscall.Kill(pid, syscall.SIGTERM)
-		case group != g.pid:
+		case group != g.pid || !asked:
 			_ = syscall.Kill(-group, syscall.SIGTERM)
 		}
 	}

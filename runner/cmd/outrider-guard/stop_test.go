@@ -11,25 +11,35 @@ import (
 	"time"
 )
 
-// TestStopAsksWhatIsLeftBehind: CMD ends at once, a child in another session says
-// that it was asked and ends too.
+// TestStopAsksWhatIsLeftBehind: CMD ends at once; a child that the signal does not
+// reach, or that a shell has made deaf to it, says that it was asked and ends too.
 func TestStopAsksWhatIsLeftBehind(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux lets a process adopt")
 	}
-	r := guarded(t, "--lifeline", "3", "--", "sh", "-c", `
-		setsid sh -c 'trap "echo asked; exit" TERM; echo ready; while :; do sleep 0.01; done' &
-		trap 'exit 5' TERM
-		while :; do sleep 0.01; done`)
-	r.read()
-	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if got := r.rest(); got != "asked\n" {
-		t.Errorf("printed %q", got)
-	}
-	if got := r.code(); got != 5 {
-		t.Errorf("exit %d", got)
+	for name, c := range map[string]struct {
+		how string
+		sig syscall.Signal
+	}{
+		"in another session":   {"setsid", syscall.SIGTERM},
+		"SIGTERM in the group": {"", syscall.SIGTERM},
+		"SIGINT in the group":  {"", syscall.SIGINT},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := guarded(t, "--lifeline", "3", "--", "sh", "-c", `trap 'exit 5' TERM INT
+				`+c.how+` sh -c 'trap "echo asked; exit" TERM; echo ready; while :; do sleep 0.01; done' 2>/dev/null &
+				while :; do sleep 0.01; done`)
+			r.read()
+			if err := r.cmd.Process.Signal(c.sig); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.rest(); got != "asked\n" {
+				t.Errorf("printed %q", got)
+			}
+			if got := r.code(); got != 5 {
+				t.Errorf("exit %d", got)
+			}
+		})
 	}
 }
 
@@ -41,8 +51,9 @@ func TestStopWaitsForTheDeaf(t *testing.T) {
 	}
 	for name, how := range map[string]string{"in the group": "", "in another session": "setsid"} {
 		t.Run(name, func(t *testing.T) {
-			r := guarded(t, "--lifeline", "3", "--", "sh", "-c", how+` sh -c 'trap "" TERM; echo ready; exec sleep 1000' &
-				trap 'exit 5' TERM; echo $$
+			r := guarded(t, "--lifeline", "3", "--", "sh", "-c", `trap 'exit 5' TERM
+				`+how+` sh -c 'trap "" TERM; echo ready; exec sleep 1000' &
+				echo $$
 				while :; do sleep 0.01; done`)
 			pid := 0
 			for range 2 { // in either order
