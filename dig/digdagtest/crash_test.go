@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,11 @@ func TestTerminatedServerWaitsForItsTasks(t *testing.T) {
 	expect(t, r, "success", "+w success", "+w+a success", "+w+b success")
 	if got := r.Output("+w+b"); got != "by inherited\n" {
 		t.Errorf("printed %q", got)
+	}
+	// The old server took no further task.
+	files, err := s.LogFiles(s.Context(), a.ID, "+w+b")
+	if err != nil || len(files) != 1 || !strings.HasPrefix(files[0].AgentID, strconv.Itoa(s.PID())+"@") {
+		t.Errorf("log files %+v, want one of the new server, %d; %v", files, s.PID(), err)
 	}
 }
 

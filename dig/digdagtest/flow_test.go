@@ -163,23 +163,26 @@ func TestTaskWaitsForItsRetry(t *testing.T) {
 
 func TestGroupIsRetriedAsAWhole(t *testing.T) {
 	count := filepath.Join(t.TempDir(), "count")
+	generates := program(t, `echo '{"subtask_config":{"+made":{"echo>":"made"}}}' > "$5"`)
 	r := onShared(t).Run(fmt.Sprintf(`
 +g:
-  _retry: 2
-  +ok: {sh>: "echo ok >> %s"}
+  _retry: 3
+  +ok: {py>: x, python: [%s, py]}
   +deeper:
-    +bad: {sh>: "[ $(wc -l < %[1]s) = 2 ]"}
-`, count))
-	expect(t, r, "success", "+w success", "+w+g success", "+w+g+ok success", "+w+g+deeper group_error", "+w+g+deeper+bad error",
-		"+w+g+ok success", "+w+g+deeper success", "+w+g+deeper+bad success")
-	if text, err := os.ReadFile(count); err != nil || string(text) != "ok\nok\n" {
-		t.Errorf("ran %q, %v", text, err)
+    +bad: {sh>: "echo x >> %s; [ $(wc -l < %[2]s) = 3 ]"}
+`, generates, count))
+	// Each retry copies what stood in the file, and no copy and no generated task.
+	var want []string
+	for _, generation := range []string{"error", "error", "success"} {
+		group := strings.Replace(generation, "error", "group_error", 1)
+		want = append(want, "+w+g+ok success", "+w+g+deeper "+group, "+w+g+deeper+bad "+generation, "+w+g+ok^sub success", "+w+g+ok^sub+made success")
 	}
-	newest, old := r.Tasks[7], r.Tasks[4]
-	if *newest.ParentID != r.Tasks[6].ID || *old.ParentID != r.Tasks[3].ID || !slices.Equal(r.Tasks[6].Upstreams, []string{r.Tasks[5].ID}) {
-		t.Errorf("copies hang wrong: %+v", r.Tasks[5:])
+	expect(t, r, "success", append([]string{"+w success", "+w+g success"}, want...)...)
+	deeper, bad := r.Task("+w+g+deeper"), r.Task("+w+g+deeper+bad")
+	if *bad.ParentID != deeper.ID || !slices.Equal(deeper.Upstreams, []string{r.Task("+w+g+ok").ID}) {
+		t.Errorf("copies hang wrong: %+v", r.Tasks)
 	}
-	if g := r.Task("+w+g"); g.StateParams["retry_count"] != 1.0 || g.StartedAt != nil {
+	if g := r.Task("+w+g"); g.StateParams["retry_count"] != 2.0 || g.StartedAt != nil {
 		t.Errorf("%+v", g)
 	}
 }

@@ -70,6 +70,10 @@ func TestKillReachesNoProcess(t *testing.T) {
 	if !alive(process) {
 		t.Error("the process of the task is gone")
 	}
+	// The log of a running task is the header of a gzip file for a long time.
+	if files, err := s.LogFiles(s.Context(), a.ID, "+w+a"); err != nil || len(files) != 1 || files[0].FileSize != 10 {
+		t.Errorf("%+v, %v", files, err)
+	}
 	release(t)
 	r := s.Wait(a.ID)
 	expect(t, r, "killed", "+w canceled", "+w+a canceled", "+w+b blocked")

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // suite is what the tests share: one server, since a real one takes seconds to
@@ -49,13 +49,16 @@ func runSuite(m *testing.M) int {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
+		// A double that was built with -race says so there.
+		if out := server.Output(); strings.Contains(out, "DATA RACE") {
+			fmt.Fprintln(os.Stderr, out)
+			return 1
+		}
 	}
 	return code
 }
 
 func (s suite) start(ctx context.Context, dir string, config map[string]string) (*Server, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -65,6 +68,8 @@ func (s suite) start(ctx context.Context, dir string, config map[string]string) 
 			return nil, err
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	return Start(ctx, Options{Dir: dir, Config: config, Double: double, Env: serverEnv(dir)})
 }
 
