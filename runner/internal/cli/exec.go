@@ -104,16 +104,11 @@ func parseExitCodes(text string) (map[int]run.Outcome, error) {
 
 func (a *app) doExec(ctx context.Context, r execRequest) error {
 	began := time.Now()
-	if err := r.engine.LeaveStdin(); err != nil {
-		return host(err)
-	}
-	ctx, kill, stop := withSignals(ctx)
-	defer stop()
-	ctx, stopWatch, err := r.orphan.watch(ctx, r.engine)
+	ctx, kill, end, err := begin(ctx, r.engine, r.orphan)
 	if err != nil {
-		return host(err)
+		return err
 	}
-	defer stopWatch()
+	defer end()
 	d, err := state.Open(os.Getenv)
 	if err != nil {
 		return host(err)

@@ -52,6 +52,25 @@ func detect(asked engine.Name) engine.Engine {
 	return engine.Detect(asked, os.Getenv, above)
 }
 
+// begin prepares a run for what may come from outside: it leaves an engine's stdin
+// alone, takes signals (see withSignals) and watches the engine. end gives all of
+// it back.
+func begin(ctx context.Context, e engine.Engine, o orphan) (_ context.Context, kill <-chan struct{}, end func(), err error) {
+	if err := e.LeaveStdin(); err != nil {
+		return ctx, nil, nil, host(err)
+	}
+	ctx, kill, stopSignals := withSignals(ctx)
+	ctx, stopWatch, err := o.watch(ctx, e)
+	if err != nil {
+		stopSignals()
+		return ctx, nil, nil, host(err)
+	}
+	return ctx, kill, func() {
+		stopWatch()
+		stopSignals()
+	}, nil
+}
+
 // watch ends ctx when the engine is gone, unless the run is to finish.
 func (o orphan) watch(ctx context.Context, e engine.Engine) (context.Context, func(), error) {
 	if o == orphanFinish || e.Name == engine.None {

@@ -107,16 +107,11 @@ func parseRun(c *cli.Context) (runRequest, error) {
 
 func (a *app) doRun(ctx context.Context, r runRequest) error {
 	began := time.Now()
-	if err := r.engine.LeaveStdin(); err != nil {
-		return host(err)
-	}
-	ctx, kill, stop := withSignals(ctx)
-	defer stop()
-	ctx, stopWatch, err := r.orphan.watch(ctx, r.engine)
+	ctx, kill, end, err := begin(ctx, r.engine, r.orphan)
 	if err != nil {
-		return host(err)
+		return err
 	}
-	defer stopWatch()
+	defer end()
 	p, err := a.prepare(ctx, r)
 	if err != nil || p == nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/launch"
 	"github.com/outrider-run/outrider/sdk/protocol/taskv1"
 )
 
@@ -19,14 +20,7 @@ type Executor interface {
 }
 
 // Listener hears what a task says, one call at a time, in the task's order.
-type Listener interface {
-	Log(line *taskv1.LogLine)
-	Progress(done, total float64, note string)
-	Alive()
-	Checkpoint(ctx context.Context, value []byte) error
-	Artifact(ctx context.Context, a *taskv1.Artifact) error
-	Open(ctx context.Context, task, name string) (path string, err error)
-}
+type Listener = launch.Events
 
 // Spec is what a caller asks of a run.
 type Spec struct {
