@@ -285,7 +285,7 @@ func TestGraceWhenTheHostIsGone(t *testing.T) {
 }
 
 func TestStoppedCommandIsAskedToo(t *testing.T) {
-	r := guarded(t, "--lifeline", "3", "--", "sh", "-c", `trap 'echo asked; exit' TERM; echo $$; while :; do sleep 0.01; done`)
+	r := guarded(t, "--lifeline", "3", "--", "sh", "-c", `trap 'echo asked; exit' TERM; sleep 1000 & echo $$; wait`)
 	pid := r.read()
 	group, err := strconv.Atoi(pid)
 	if err != nil {
