@@ -14,7 +14,7 @@ EXAMPLES := hello etl
 BINARIES := outrider outrider-guard $(PLUGINS:%=outrider-plugin-%) $(EXAMPLES:%=outrider-plugin-%)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-unit bench lint fmt generate clean deps $(BINARIES:%=bin/%)
+.PHONY: help build demo demo-airflow test test-unit bench lint fmt generate clean deps $(BINARIES:%=bin/%)
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,14 @@ $(EXAMPLES:%=bin/outrider-plugin-%): bin/outrider-plugin-%:
 	$(GOBUILD) -o $@ ./examples/$*
 $(PLUGINS:%=bin/outrider-plugin-%): bin/outrider-plugin-%:
 	$(GOBUILD) -o $@ ./plugins/$*
+
+demo: ## Run the example job on Digdag, or on its double; needs Go and Python
+demo-airflow: ## Run the example job on a real Airflow 3
+demo demo-airflow:
+	@.ci/deps $@
+	@echo "Building …"
+	@$(MAKE) --silent build
+	@go run -tags $(TAGS) ./runner/e2e/demo -bin bin $(if $(filter demo,$@),digdag,airflow)
 
 deps: ## Install what the tests need and this machine lacks (needs root or sudo)
 	@.ci/deps
