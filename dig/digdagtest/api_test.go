@@ -2,6 +2,7 @@ package digdagtest
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -176,9 +177,9 @@ func TestPushesThatAreRefused(t *testing.T) {
 		}
 		return data
 	}
-	good := pack("+a: {echo>: a}\n")
+	good, project := pack("+a: {echo>: a}\n"), "pushes-"+rand.Text()
 	const gz = "application/gzip"
-	if status, body := call(t, s, "PUT", "/api/projects?project=pushes&revision=r1", gz, bytes.NewReader(good)); status != 200 {
+	if status, body := call(t, s, "PUT", "/api/projects?project="+project+"&revision=r1", gz, bytes.NewReader(good)); status != 200 {
 		t.Fatalf("%d %s", status, body)
 	}
 	for _, c := range []struct {
@@ -187,28 +188,28 @@ func TestPushesThatAreRefused(t *testing.T) {
 		status                   int
 		want                     string
 	}{
-		{"the same revision again", "project=pushes&revision=r1", gz, bytes.NewReader(good), 409, `"Resource already exists: revision=r1 in project id=`},
-		{"no archive", "project=pushes&revision=r2", gz, strings.NewReader("no"), 400, `Input is not in the .gz format`},
+		{"the same revision again", "project=" + project + "&revision=r1", gz, bytes.NewReader(good), 409, `"Resource already exists: revision=r1 in project id=`},
+		{"no archive", "project=" + project + "&revision=r2", gz, strings.NewReader("no"), 400, `Input is not in the .gz format`},
 		{"no project", "revision=r2", gz, bytes.NewReader(good), 500, `<html>`},
-		{"no revision", "project=pushes", gz, bytes.NewReader(good), 400, `revision= is required`},
-		{"another type", "project=pushes&revision=r2", "text/plain", bytes.NewReader(good), 400, `Cannot consume content type`},
-		{"in chunks", "project=pushes&revision=r2", gz, io.MultiReader(bytes.NewReader(good)), 400, ``},
-		{"no YAML", "project=pushes&revision=r2", gz, bytes.NewReader(pack("+a: {\n")), 400, `Validating project failed\nworkflow `},
-		{"unknown key", "project=pushes&revision=r2", gz, bytes.NewReader(pack("nosuch: 1\n+a: {echo>: a}\n")), 400, `Workflow 'w' includes unknown keys: [nosuch]`},
-		{"unknown key in a group", "project=pushes&revision=r2", gz, bytes.NewReader(pack("+g: {nosuch: 1, +a: {echo>: a}}\n")), 400, `contains invalid keys: 'nosuch'`},
-		{"two operators", "project=pushes&revision=r2", gz, bytes.NewReader(pack("+a: {echo>: a, fail>: b}\n")), 400, `A task can't have more than one operator`},
-		{"operator and tasks", "project=pushes&revision=r2", gz, bytes.NewReader(pack("+a: {echo>: a, +b: {echo>: b}}\n")), 400, `A task can't have subtasks`},
-		{"_after without _parallel", "project=pushes&revision=r2", gz, bytes.NewReader(pack("+a: {echo>: a}\n+b: {echo>: b, _after: [+a]}\n")), 400, `option is invalid if its parent task doesn't have`},
-		{"_after of nobody", "project=pushes&revision=r2", gz, bytes.NewReader(pack("_parallel: true\n+b: {echo>: b, _after: [+a]}\n")), 400, `Dependency task '+a' does not exist`},
-		{"bad name", "project=pushes&revision=r2", gz, bytes.NewReader(pack("+a b: {echo>: a}\n")), 400, `must not contain character ' '`},
-		{"duplicate key", "project=pushes&revision=r2", gz, bytes.NewReader(pack("+a: {echo>: a}\n+a: {echo>: b}\n")), 400, `+a`},
+		{"no revision", "project=" + project, gz, bytes.NewReader(good), 400, `revision= is required`},
+		{"another type", "project=" + project + "&revision=r2", "text/plain", bytes.NewReader(good), 400, `Cannot consume content type`},
+		{"in chunks", "project=" + project + "&revision=r2", gz, io.MultiReader(bytes.NewReader(good)), 400, ``},
+		{"no YAML", "project=" + project + "&revision=r2", gz, bytes.NewReader(pack("+a: {\n")), 400, `Validating project failed\nworkflow `},
+		{"unknown key", "project=" + project + "&revision=r2", gz, bytes.NewReader(pack("nosuch: 1\n+a: {echo>: a}\n")), 400, `Workflow 'w' includes unknown keys: [nosuch]`},
+		{"unknown key in a group", "project=" + project + "&revision=r2", gz, bytes.NewReader(pack("+g: {nosuch: 1, +a: {echo>: a}}\n")), 400, `contains invalid keys: 'nosuch'`},
+		{"two operators", "project=" + project + "&revision=r2", gz, bytes.NewReader(pack("+a: {echo>: a, fail>: b}\n")), 400, `A task can't have more than one operator`},
+		{"operator and tasks", "project=" + project + "&revision=r2", gz, bytes.NewReader(pack("+a: {echo>: a, +b: {echo>: b}}\n")), 400, `A task can't have subtasks`},
+		{"_after without _parallel", "project=" + project + "&revision=r2", gz, bytes.NewReader(pack("+a: {echo>: a}\n+b: {echo>: b, _after: [+a]}\n")), 400, `option is invalid if its parent task doesn't have`},
+		{"_after of nobody", "project=" + project + "&revision=r2", gz, bytes.NewReader(pack("_parallel: true\n+b: {echo>: b, _after: [+a]}\n")), 400, `Dependency task '+a' does not exist`},
+		{"bad name", "project=" + project + "&revision=r2", gz, bytes.NewReader(pack("+a b: {echo>: a}\n")), 400, `must not contain character ' '`},
+		{"duplicate key", "project=" + project + "&revision=r2", gz, bytes.NewReader(pack("+a: {echo>: a}\n+a: {echo>: b}\n")), 400, `+a`},
 	} {
 		status, body := call(t, s, "PUT", "/api/projects?"+c.query, c.contentType, c.body)
 		if status != c.status || !strings.Contains(body, c.want) {
 			t.Errorf("%s: got %d %s\nwant %d %s", c.name, status, body, c.status, c.want)
 		}
 	}
-	w, err := s.Workflow(s.Context(), "pushes", "w")
+	w, err := s.Workflow(s.Context(), project, "w")
 	if err != nil || w.Revision != "r1" {
 		t.Errorf("a refused push left a revision: %+v, %v", w, err)
 	}

@@ -2,6 +2,7 @@ package digdagtest
 
 import (
 	"context"
+	"crypto/rand"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,13 +20,14 @@ type Tester struct {
 	*Server
 	tb  testing.TB
 	ctx context.Context
+	tag string // in project names, so that a test can run twice on one server
 }
 
 // For makes a Tester of the server.
 func (s *Server) For(tb testing.TB) *Tester {
 	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	tb.Cleanup(cancel)
-	return &Tester{s, tb, ctx}
+	return &Tester{s, tb, ctx, rand.Text()[:8]}
 }
 
 // Context ends with the test, or when a hang is certain.
@@ -35,7 +37,8 @@ func (t *Tester) Context() context.Context { return t.ctx }
 // executable.
 type Files map[string]string
 
-// Push pushes files as a project named after the test and gives its name.
+// Push pushes files as a project named after the test and gives its name, which
+// is the same for all pushes of one Tester.
 func (t *Tester) Push(files Files) (project string) {
 	t.tb.Helper()
 	dir := t.tb.TempDir()
@@ -52,7 +55,7 @@ func (t *Tester) Push(files Files) (project string) {
 			t.tb.Fatal(err)
 		}
 	}
-	project = strings.NewReplacer("/", "-", "#", "-").Replace(t.tb.Name())
+	project = strings.NewReplacer("/", "-", "#", "-").Replace(t.tb.Name()) + "-" + t.tag
 	if _, err := t.Server.Push(t.ctx, project, dir); err != nil {
 		t.tb.Fatal(err)
 	}
