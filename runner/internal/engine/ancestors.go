@@ -39,15 +39,26 @@ func number(s string) bool {
 	return s != ""
 }
 
-// digdagChild returns the place in line of the process that Digdag started: the
-// nearest one whose arguments hold the runner script.
+// digdagChild returns the place in line of the process that Digdag started: of
+// those whose arguments hold the nearest runner script the last, for what stands
+// between (outrider sh, its guard, a script of the user's) has it in its own too.
 func digdagChild(line []Process) (int, bool) {
+	type task struct{ id, random string }
+	var nearest task
+	child := -1
 	for i, p := range line {
-		if _, _, ok := p.script(); ok {
-			return i, true
+		id, random, ok := p.script()
+		if !ok {
+			continue
+		}
+		if child < 0 {
+			nearest = task{id, random}
+		}
+		if nearest == (task{id, random}) {
+			child = i
 		}
 	}
-	return 0, false
+	return child, child >= 0
 }
 
 // airflowChild returns the place in line of the process that Airflow started.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -37,6 +38,14 @@ func TestDetectDigdag(t *testing.T) {
 		"below the shell":       {line([]string{"outrider", "run"}, []string{"/bin/sh", script}, []string{"java"}), 99, 98},
 		"bash in between": {
 			line([]string{"outrider", "run"}, []string{"bash", "-c", "a; outrider run x"}, []string{"/bin/sh", script}, []string{"whatever"}), 98, 97,
+		},
+		"below outrider sh": {
+			line([]string{"outrider", "run"}, []string{"/bin/sh", script}, []string{"outrider-guard", "--", "/bin/sh", script}, []string{"outrider", "sh", script}, []string{"java"}),
+			97, 96,
+		},
+		"Digdag in a task of Digdag": {
+			line([]string{"outrider", "run"}, []string{"/bin/sh", script}, []string{"java"}, []string{"/bin/sh", strings.ReplaceAll(script, "1234", "9")}, []string{"java"}),
+			99, 98,
 		},
 		"absolute path": {line([]string{"outrider", "sh", "/tmp/digdag-tempdir1/workspace/p/" + script}, []string{"java"}), 100, 99},
 	} {

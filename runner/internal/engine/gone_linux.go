@@ -37,16 +37,17 @@ func (e Engine) Gone(ctx context.Context) (<-chan error, error) {
 		closeAll(list)
 		return said, fmt.Errorf("watch the engine: %w", err)
 	}
+	woken := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(woken)
 		_, _ = unix.Write(wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 	})
 	go func() {
-		// A stop that came too late still writes to wake, so only the one that
-		// did not run may close it.
 		defer func() {
-			if stop() {
-				_ = unix.Close(wake)
+			if !stop() {
+				<-woken // it writes to wake, which must still be ours
 			}
+			_ = unix.Close(wake)
 		}()
 		defer closeAll(list)
 		if why := poll(list, wake); why != nil {
