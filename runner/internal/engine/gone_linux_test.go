@@ -48,7 +48,7 @@ func TestWhatIsWatchedUnderDigdag(t *testing.T) {
 		"below the shell":           {`"$HOST"; :`, nil, "0 1 2 engine"},
 		"bash between":              {`bash -c 'true; "$HOST"; true'; :`, nil, "0 1 2 engine"},
 		"a shell of the task's own": {`sh .digdag/../again.sh .digdag/tmp/digdag-sh-12-345/runner.sh; :`, nil, "0 1 2 engine"},
-		"reads from a producer":     {`echo x | "$HOST"; :`, nil, "1 2 engine"},
+		"reads from a producer":     {`cat | "$HOST"; :`, nil, "1 2 engine"},
 		"writes to a reader":        {`"$HOST" | cat; :`, nil, "0 2 engine"},
 		"redirected":                {`"$HOST" </dev/null >out 2>&1; :`, nil, "engine"},
 		"in the background":         {`"$HOST" & wait`, nil, "1 2 engine"},
