@@ -43,6 +43,11 @@ deps: ## Install what the tests need and this machine lacks (needs root or sudo)
 test: deps build ## Run every test, the real programs included
 	$(GOTEST) -timeout 30m $$(go list -tags $(TAGS) ./... | grep -v -e /runner/e2e -e /dags/ -e /dig/)
 	$(GOTEST) -timeout 45m -p 1 ./dig/... ./dags/... ./runner/e2e/...
+	@go run -tags $(TAGS) ./dig/digdagtest/cmd/digdag-which
+
+test-digdag: build ## Run the Digdag tests on a real server; fails without one (DIGDAG_CLASSPATH, DIGDAG_JAR)
+	OUTRIDER_TEST_DIGDAG=real $(GOTEST) -count=1 -timeout 40m ./dig/digdagtest
+	OUTRIDER_TEST_DIGDAG=real $(GOTEST) -count=1 -timeout 40m -run Digdag ./runner/e2e
 
 test-unit: ## Run the tests that need Go alone
 	$(GOTEST) -short ./sdk/... ./runner/internal/... ./plugins/... ./examples/...
