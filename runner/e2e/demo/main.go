@@ -86,8 +86,8 @@ func prepare(out io.Writer, bin, month, engine string) (demo, error) {
 	if err := os.MkdirAll(d.logs(), 0o755); err != nil {
 		return d, err
 	}
-	// Sockets stand below it, so its path has to be short.
-	d.temp, err = os.MkdirTemp("", "demo")
+	// Sockets stand below it, and longer paths leave them no room.
+	d.temp, err = os.MkdirTemp("", "od")
 	return d, err
 }
 
@@ -112,5 +112,5 @@ func (d demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", 
 // env is the engine's environment: ours, with the built binaries first on PATH and
 // a state folder of the demo's own.
 func (d demo) env() []string {
-	return append(os.Environ(), "PATH="+d.bin+string(os.PathListSeparator)+os.Getenv("PATH"), "OUTRIDER_STATE="+filepath.Join(d.temp, "state"))
+	return append(os.Environ(), "PATH="+d.bin+string(os.PathListSeparator)+os.Getenv("PATH"), "OUTRIDER_STATE="+filepath.Join(d.temp, "s"))
 }
