@@ -214,7 +214,10 @@ func (p *Plugin) Execute(ctx context.Context, start *taskv1.Start, ev Events) (*
 // conclude makes the outcome of a stream that is over.
 func (p *Plugin) conclude(t *talk, unanswered bool, cause error) (*taskv1.Result, error) {
 	if t.result != nil {
-		p.orderly.Store(true)
+		// A process runs one task in its life, so after the result there is nothing
+		// to wait for: to ask it to exit would cost a run an eighth of its time. Only
+		// one that answered a Cancel is given the moment, as the stop ladder has it.
+		p.orderly.Store(cause != nil)
 		return t.result, nil
 	}
 	return nil, p.ended(unanswered, cause, t.err)

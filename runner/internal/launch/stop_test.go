@@ -97,15 +97,33 @@ func TestDoesNotExit(t *testing.T) {
 	b.succeeds()
 }
 
-func TestExitsByItself(t *testing.T) {
-	b := newBench(t, "none")
+// TestExitsByItselfAfterACancel leaves a task that answered the moment to go.
+func TestExitsByItselfAfterACancel(t *testing.T) {
+	b := newBench(t, "obeys")
 	b.o.Stop.Kill = hang / 4
+	p, _, err := b.stops()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inTime(t, "Close", p.Close)
+	if exit := p.running().Exit(); exit.Code != 0 || exit.Signal != 0 {
+		t.Errorf("%s", exit)
+	}
+	if left, _ := filepath.Glob(filepath.Join(b.o.Dir, "*")); len(left) > 0 {
+		t.Errorf("left %q", left)
+	}
+}
+
+// TestEndsAtOnceAfterTheResult does not wait for a process that is done.
+func TestEndsAtOnceAfterTheResult(t *testing.T) {
+	b := newBench(t, "slow exit")
+	b.o.Stop.Kill = hang
 	p := b.start()
 	if _, err := b.execute(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	inTime(t, "Close", p.Close)
-	if exit := p.running().Exit(); exit.Code != 0 || exit.Signal != 0 {
+	if exit := p.running().Exit(); exit.Signal != syscall.SIGKILL {
 		t.Errorf("%s", exit)
 	}
 	if left, _ := filepath.Glob(filepath.Join(b.o.Dir, "*")); len(left) > 0 {
