@@ -176,7 +176,7 @@ func (c *client) authorization(ctx context.Context, path string) (string, error)
 // poll asks until f says so, f fails or ctx ends: often at first, for most answers
 // come at once.
 func poll(ctx context.Context, f func() (bool, error)) error {
-	for pause := 20 * time.Millisecond; ; pause = min(pause*3/2, 400*time.Millisecond) {
+	for pause := 20 * time.Millisecond; ; pause = min(pause*3/2, time.Second) {
 		if ok, err := f(); ok || err != nil {
 			return err
 		}

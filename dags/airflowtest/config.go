@@ -21,7 +21,7 @@ func (s *Server) defaults(ports []int) settings {
 		"core.parallelism":                             "12",
 		"core.load_examples":                           "False",
 		"core.dags_are_paused_at_creation":             "False",
-		"database.sql_alchemy_conn":                    s.options.Database,
+		"database.sql_alchemy_conn":                    s.database,
 		"logging.base_log_folder":                      s.path("logs"),
 		"logging.worker_log_server_port":               fmt.Sprint(logs),
 		"scheduler.enable_health_check":                "True",
@@ -37,7 +37,9 @@ func (s *Server) defaults(ports []int) settings {
 			"api.workers":  "1",
 
 			"api.secret_key":      s.Password,
-			"api_auth.jwt_secret": s.Password + s.Password,
+			"api_auth.jwt_secret": s.Password + s.Password + s.Password, // a short one is warned of
+			// A machine that has much to do is slow to answer, and then the task fails.
+			"workers.execution_api_timeout": "60",
 
 			"core.auth_manager":                       "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
 			"core.simple_auth_manager_users":          User + ":admin",

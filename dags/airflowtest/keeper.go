@@ -35,10 +35,11 @@ type Process struct {
 	ExitCode int
 }
 
-func startKeeper(python, dir string, env []string) (*keeper, error) {
+// startKeeper starts a keeper that removes dirs in the end; it works in the first.
+func startKeeper(python string, dirs, env []string) (*keeper, error) {
 	k := &keeper{ended: make(chan struct{}), change: make(chan struct{}), state: map[string]Process{}}
-	k.cmd = exec.Command(python, "-I", "-c", keeperProgram, dir)
-	k.cmd.Dir, k.cmd.Env = dir, env
+	k.cmd = exec.Command(python, append([]string{"-I", "-c", keeperProgram}, dirs...)...)
+	k.cmd.Dir, k.cmd.Env = dirs[0], env
 	// Ctrl-C in a terminal is not for it.
 	k.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var err error

@@ -1,12 +1,13 @@
-"""Starts the servers and outlives them: keeper.py DIR.
+"""Starts the servers and outlives them: keeper.py DIR...
 
 Each line on stdin is a JSON list NAME, LOG, ARGV: a process to start, in a session
 of its own, with stdin null. Each line on stdout is NAME PID, once it is started,
 or NAME PID STATUS, once it has ended. At the end of stdin, which is also the end of
-whoever started this, all descendants are killed and DIR is removed. Orphans are
+whoever started this, all descendants are killed and the DIRs are removed. Orphans are
 handed to this process by the kernel, so that none gets out of sight.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -39,7 +40,7 @@ def reap():
         except ChildProcessError:
             some.wait()
             continue
-        with lock:
+        with lock, contextlib.suppress(BrokenPipeError):  # nobody may listen any more
             if name := names.pop(pid, None):
                 print(name, pid, os.waitstatus_to_exitcode(status), flush=True)
 
@@ -58,7 +59,7 @@ def descendants():
     return found[1:]
 
 
-def main(directory):
+def main(*directories):
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Only the end of stdin counts. A signal that is ignored would be ignored by
@@ -71,12 +72,11 @@ def main(directory):
     finally:
         while left := descendants():
             for pid in left:
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
             time.sleep(0.01)
-        shutil.rmtree(directory, ignore_errors=True)
+        for directory in directories:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

@@ -23,20 +23,22 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// victim starts a server that leaves an orphan in a session of its own, and waits
-// to be killed.
+// victim starts servers that leave orphans in sessions of their own, and waits to
+// be killed.
 func victim(dir string) error {
 	py, err := findPython(context.Background())
 	if err != nil {
 		return err
 	}
-	k, err := startKeeper(py.path, dir, os.Environ())
+	k, err := startKeeper(py.path, []string{dir}, os.Environ())
 	if err != nil {
 		return err
 	}
-	const server = `trap "" TERM; (setsid sleep 1000 & setsid sleep 1000 &); echo up >../fifo; while :; do sleep 1000; done`
-	if err := k.start(context.Background(), "server", filepath.Join(dir, "log"), []string{"/bin/sh", "-c", server}); err != nil {
-		return err
+	const server = `trap "" TERM; (setsid sleep 1000 & setsid sleep 1000 &); echo up >../$0; while :; do sleep 1000; done`
+	for _, name := range []string{"one", "two"} {
+		if err := k.start(context.Background(), name, filepath.Join(dir, "log"), []string{"/bin/sh", "-c", server, name}); err != nil {
+			return err
+		}
 	}
 	select {}
 }
@@ -47,9 +49,11 @@ func TestServersEndWithUs(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	fifo := filepath.Join(parent, "fifo")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
+	fifos := []string{filepath.Join(parent, "one"), filepath.Join(parent, "two")}
+	for _, fifo := range fifos {
+		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), victimEnv+"="+dir)
@@ -57,10 +61,12 @@ func TestServersEndWithUs(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if text, err := os.ReadFile(fifo); string(text) != "up\n" || err != nil {
-		t.Fatalf("%q, %v", text, err)
+	for _, fifo := range fifos {
+		if text, err := os.ReadFile(fifo); string(text) != "up\n" || err != nil {
+			t.Fatalf("%q, %v", text, err)
+		}
 	}
-	if n := marked(t, dir); n < 5 { // victim, keeper, server and two orphans
+	if n := marked(t, dir); n < 8 { // victim, keeper, servers and their orphans
 		t.Fatalf("only %d processes", n)
 	}
 	if err := cmd.Process.Kill(); err != nil {

@@ -30,12 +30,16 @@ type Options struct {
 	// Env is the environment of the servers, and so of every task; nil is ours.
 	// What in it is about Airflow or Python does not reach them.
 	Env []string
-	// Database is an SQLAlchemy URL of an empty database; SQLite when it is empty,
-	// which does not stand many writers at once.
+	// Database is an SQLAlchemy URL of an empty database, or Postgres for a server
+	// that is started too. Empty is SQLite, on which Airflow 3 fails some requests
+	// when several change things at once.
 	Database string
 	// Config are more settings: section.key.
 	Config map[string]string
 }
+
+// Postgres as Options.Database asks for a PostgreSQL of this Airflow's own.
+const Postgres = "postgres"
 
 // Server is a real Airflow on the loopback address.
 type Server struct {
@@ -43,12 +47,13 @@ type Server struct {
 	URL      string
 	Password string // of User
 
-	options Options
-	venv    string
-	env     []string
-	dir     string
-	keeper  *keeper
-	client  *client
+	options  Options
+	venv     string
+	dir      string // Airflow's
+	pgdir    string // PostgreSQL's, whose owner may not be us
+	database string // its URL
+	keeper   *keeper
+	client   *client
 }
 
 // Start starts an Airflow and waits until it is healthy. Stop it in the end; it
@@ -66,10 +71,21 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 			err = errors.Join(fmt.Errorf("start airflow %s: %w", o.Version, err), s.Stop())
 		}
 	}()
-	if err := s.prepare(); err != nil {
+	if s.pgdir, err = os.MkdirTemp("", "airflowdb"); err != nil {
 		return nil, err
 	}
-	if s.keeper, err = startKeeper(s.bin("python"), s.dir, s.env); err != nil {
+	if s.keeper, err = startKeeper(s.bin("python"), []string{s.dir, s.pgdir}, s.environ()); err != nil {
+		return nil, err
+	}
+	switch s.database = o.Database; s.database {
+	case "":
+		s.database = "sqlite:///" + s.path("airflow.db")
+	case Postgres:
+		if s.database, err = s.startPostgres(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.prepare(); err != nil {
 		return nil, err
 	}
 	if err := s.migrate(ctx); err != nil {
@@ -123,9 +139,9 @@ func (s *Server) Restart(ctx context.Context, name string) error {
 func (s *Server) Stop() error {
 	var err error
 	if s.keeper != nil {
-		err = s.keeper.stop()
+		err = errors.Join(s.stopPostgres(), s.keeper.stop())
 	}
-	return errors.Join(err, os.RemoveAll(s.dir))
+	return errors.Join(err, os.RemoveAll(s.dir), os.RemoveAll(s.pgdir))
 }
 
 // Output is the end of what a server printed.
@@ -134,7 +150,7 @@ func (s *Server) Output(name string) string {
 	if err != nil {
 		return err.Error()
 	}
-	return string(tail(text, 80000))
+	return string(tail(text, 20000))
 }
 
 func (s *Server) path(name string) string { return filepath.Join(s.dir, name) }
@@ -149,19 +165,6 @@ func (s *Server) prepare() error {
 	}
 	s.URL = fmt.Sprintf("http://127.0.0.1:%d", ports[0])
 	s.client = newClient(s)
-	if s.options.Database == "" {
-		s.options.Database = "sqlite:///" + s.path("airflow.db") + "?timeout=60"
-	}
-	env := s.options.Env
-	if env == nil {
-		env = os.Environ()
-	}
-	s.env = append(environ(env), "AIRFLOW_HOME="+s.dir, "NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost")
-	if s.Version == V2 {
-		// It cannot be had otherwise that LocalExecutor runs on SQLite, nor as a
-		// setting in the file.
-		s.env = append(s.env, "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK=1")
-	}
 	passwords, err := json.Marshal(map[string]string{User: s.Password})
 	if err != nil {
 		return err
@@ -173,7 +176,7 @@ func (s *Server) prepare() error {
 	for name, text := range s.options.DAGs {
 		files[filepath.Join(s.dags(), name)] = text
 	}
-	if err := errors.Join(os.Mkdir(s.dags(), 0o700), os.Mkdir(s.path("plugins"), 0o700)); err != nil {
+	if err := errors.Join(os.Mkdir(s.dags(), 0o700), os.Mkdir(s.path("plugins"), 0o700), os.Mkdir(s.path("tmp"), 0o700)); err != nil {
 		return err
 	}
 	for path, text := range files {
@@ -184,13 +187,27 @@ func (s *Server) prepare() error {
 	return nil
 }
 
+// environ is the environment of all servers.
+func (s *Server) environ() []string {
+	env := s.options.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	env = append(environ(env), "AIRFLOW_HOME="+s.dir, "TMPDIR="+s.path("tmp"), "NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost")
+	if s.Version == V2 && s.options.Database == "" {
+		// LocalExecutor on SQLite cannot be had otherwise, nor by the file.
+		env = append(env, "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK=1")
+	}
+	return env
+}
+
 func (s *Server) migrate(ctx context.Context) error {
 	argv := []string{s.bin("airflow"), "db", "migrate"}
 	if s.Version == V2 {
 		argv = []string{s.bin("python"), "-c", setup2, User, s.Password}
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env, cmd.Dir = s.env, s.dir
+	cmd.Env, cmd.Dir = s.environ(), s.dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("make the database: %w\n%s", err, tail(out, 4000))
 	}
