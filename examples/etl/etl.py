@@ -1,7 +1,7 @@
 """One month of a shop's orders, from its export into a database.
 
 The same job for Digdag, with the same commands, is etl.dig. Put this whole folder
-into Airflow's DAGs folder; the workers need outrider and outrider-plugin-etl on
+into the DAGs folder of an Airflow 3; the workers need outrider and outrider-plugin-etl on
 their PATH.
 """
 
