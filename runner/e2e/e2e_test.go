@@ -7,8 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -36,7 +38,8 @@ func withBinaries(run func() int) (int, error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	for name, pkg := range map[string]string{
-		"outrider": "runner/cmd/outrider", "outrider-plugin-hello": "examples/hello", "outrider-plugin-probe": "runner/e2e/probe",
+		"outrider": "runner/cmd/outrider", "outrider-guard": "runner/cmd/outrider-guard",
+		"outrider-plugin-hello": "examples/hello", "outrider-plugin-probe": "runner/e2e/probe",
 	} {
 		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "urfave_cli_no_docs,grpcnotrace",
 			"-o", filepath.Join(dir, name), module+pkg)
@@ -46,7 +49,33 @@ func withBinaries(run func() int) (int, error) {
 		}
 	}
 	bin = dir
-	return run(), nil
+	code := run()
+	return code, cleanups.do()
+}
+
+// cleanups end what tests share, such as an engine, after all of them.
+var cleanups finals
+
+type finals struct {
+	mu   sync.Mutex
+	list []func() error
+}
+
+// add has f done in the end, before those that were added earlier.
+func (c *finals) add(f func() error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.list = append(c.list, f)
+}
+
+func (c *finals) do() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all error
+	for _, f := range slices.Backward(c.list) {
+		all = errors.Join(all, f())
+	}
+	return all
 }
 
 // root is the repository's folder.
