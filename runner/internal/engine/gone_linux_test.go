@@ -161,7 +161,6 @@ func TestGoneUnderAirflow(t *testing.T) {
 				}
 			}
 			s.kill(above[c.kill])
-			_ = syscall.Kill(above[0], syscall.SIGKILL)
 		})
 	}
 }
@@ -179,7 +178,6 @@ func TestAirflowsOutputs(t *testing.T) {
 	if got := s.next().Gone; got != want[1] {
 		t.Errorf("gone: %q", got)
 	}
-	_ = syscall.Kill(s.first.Above[0], syscall.SIGKILL)
 }
 
 func TestEngineThatIsGoneAlready(t *testing.T) {

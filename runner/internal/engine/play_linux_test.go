@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // play is the variable that makes the test binary one of the processes of a play:
@@ -170,12 +172,29 @@ func raise(t *testing.T, dir string, stdin *os.File, env []string, argv ...strin
 	}
 	s.reports = json.NewDecoder(reports)
 	t.Cleanup(func() {
-		_ = syscall.Kill(s.engine.Process.Pid, syscall.SIGKILL)
+		_ = s.engine.Process.Kill()
 		_ = s.engine.Wait()
-		_ = syscall.Kill(s.first.PID, syscall.SIGKILL)
 	})
 	s.first = s.next()
+	endAfter(t, s.first.PID)
+	if env := strings.Join(env, " "); strings.Contains(env, "AIRFLOW_CTX_DAG_ID") && len(s.first.Above) > 0 {
+		endAfter(t, s.first.Above[0])
+	}
 	return s
+}
+
+// endAfter kills a process that is no child of ours when the test is over, and no
+// other that got its number meanwhile.
+func endAfter(t *testing.T, pid int) {
+	t.Helper()
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+		_ = unix.Close(fd)
+	})
 }
 
 func pipes(t *testing.T) (r, w *os.File) {

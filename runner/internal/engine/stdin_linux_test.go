@@ -83,20 +83,18 @@ func leaver(t *testing.T, asked Name, stdin *os.File, env ...string) (*exec.Cmd,
 		t.Fatal(err)
 	}
 	_, _ = report.Close(), stdin.Close()
-	var l left
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		if l.Child > 0 {
-			_ = syscall.Kill(l.Child, syscall.SIGKILL)
-		}
 	})
 	if err := reports.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
+	var l left
 	if err := json.NewDecoder(reports).Decode(&l); err != nil {
 		t.Fatal(err)
 	}
+	endAfter(t, l.Child)
 	return cmd, l
 }
 
