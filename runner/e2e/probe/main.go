@@ -101,6 +101,7 @@ func echo(_ context.Context, run *sdk.Run, p echoParams) (map[string]any, error)
 type stayParams struct {
 	Mark  string        `json:"mark" default:"" help:"FIFO to write the pid to once it runs."`
 	Obey  bool          `json:"obey" default:"true"`
+	Well  bool          `json:"well" default:"false" help:"When told to stop, say that all is well."`
 	Child bool          `json:"child" default:"false" help:"Start a child that stays too."`
 	For   time.Duration `json:"for" default:"0s" help:"Stop after this long; 0 is never."`
 }
@@ -137,6 +138,9 @@ func stay(ctx context.Context, run *sdk.Run, p stayParams) (empty, error) {
 	case <-ctx.Done():
 	}
 	run.Log().Info("stopping", "why", context.Cause(ctx).Error())
+	if p.Well {
+		return empty{}, nil
+	}
 	return empty{}, context.Cause(ctx)
 }
 
