@@ -140,13 +140,25 @@ func (a *app) doExec(ctx context.Context, r execRequest) error {
 }
 
 // sayEnd is silent about what the command itself decided: under `sh` not a byte
-// may differ from the shell alone.
+// may differ from the shell alone. It does not wait long for a reader that hangs:
+// a run that was stopped has to end.
 func (a *app) sayEnd(r execRequest, o run.Outcome, took time.Duration) {
 	hosts := o.State == run.TimedOut || o.State == run.Cancelled || o.Code == "host"
-	if r.verbose || hosts {
+	if !r.verbose && !hosts {
+		return
+	}
+	said := make(chan struct{})
+	go func() {
 		a.say("%s: %s after %s", filepath.Base(r.argv[0]), o.Line(), took.Round(time.Millisecond))
+		close(said)
+	}()
+	select {
+	case <-said:
+	case <-time.After(sayTime):
 	}
 }
+
+const sayTime = 300 * time.Millisecond
 
 func (a *app) say(format string, args ...any) {
 	fmt.Fprintf(a.Err, "outrider: "+format+"\n", args...)

@@ -114,7 +114,7 @@ func (a *app) doRun(ctx context.Context, r runRequest) error {
 	defer end()
 	p, err := a.prepare(ctx, r)
 	if err != nil || p == nil {
-		return err
+		return stopped(ctx, err)
 	}
 	id := ulid.Make().String()
 	t := newTalk(a.Err, r.name, r.format, r.level)

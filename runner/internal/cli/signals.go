@@ -2,12 +2,23 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/outrider-run/outrider/runner/internal/run"
 )
+
+// stopped gives err, which came of a stop before the run had begun, the exit code
+// of that stop.
+func stopped(ctx context.Context, err error) error {
+	var c *run.Cause
+	if err == nil || ctx.Err() == nil || !errors.As(context.Cause(ctx), &c) {
+		return err
+	}
+	return &exit{run.Outcome{State: c.State, Signal: c.Signal}.Exit(0), err}
+}
 
 // withSignals ends ctx at the first signal that asks the host to stop, and closes
 // kill at the second: whoever presses Ctrl-C twice means it. A signal that was

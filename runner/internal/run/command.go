@@ -62,12 +62,15 @@ func (x *Command) Execute(ctx context.Context, _ int, l Listener) Outcome {
 	}
 	defer func() { _ = p.Close(time.Second) }()
 
-	copied := out.copy()
-	stopped := context.AfterFunc(ctx, func() { x.stop(ctx, p, line) })
+	copied, late := out.copy(), make(chan struct{})
+	stopped := context.AfterFunc(ctx, func() {
+		time.AfterFunc(x.Stop, func() { close(late) })
+		x.stop(ctx, p, line)
+	})
 	defer stopped()
 	defer onClose(x.Kill, line.Kill)()
 	<-p.Done()
-	x.await(ctx, copied, out)
+	x.await(ctx, copied, late, out)
 	return x.outcome(p.Exit())
 }
 
@@ -109,7 +112,7 @@ func (x *Command) stop(ctx context.Context, p *proc.Process, line *proc.Lifeline
 // await waits for the end of the output, as Digdag and a shell's pipe do: what
 // the program left behind may still write. Who keeps it waiting is told once. A
 // run that is stopped does not wait, it ends them.
-func (x *Command) await(ctx context.Context, copied <-chan struct{}, out *passage) {
+func (x *Command) await(ctx context.Context, copied, late <-chan struct{}, out *passage) {
 	hint := time.NewTimer(2 * time.Second)
 	defer hint.Stop()
 	for {
@@ -121,24 +124,31 @@ func (x *Command) await(ctx context.Context, copied <-chan struct{}, out *passag
 				x.Say("the command has ended, but its output is still held open by %s; redirect the output of what it leaves behind", describe(held))
 			}
 		case <-ctx.Done():
-			x.endHolders(copied, out)
+			endHolders(copied, late, out)
 			return
 		}
 	}
 }
 
-func (x *Command) endHolders(copied <-chan struct{}, out *passage) {
-	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		for _, h := range out.holders() {
-			_ = syscall.Kill(h.pid, sig)
-		}
+// drain is how long the last of the output may take to whoever reads it.
+const drain = 300 * time.Millisecond
+
+// endHolders asks those who hold the output to end, kills who is still there when
+// the time to stop is over, and gives the output up if its reader does not read.
+func endHolders(copied, late <-chan struct{}, out *passage) {
+	if out.signalHolders(syscall.SIGTERM) {
 		select {
 		case <-copied:
 			return
-		case <-time.After(x.Stop / 2):
+		case <-late:
 		}
 	}
-	out.abandon()
+	out.signalHolders(syscall.SIGKILL)
+	select {
+	case <-copied:
+	case <-time.After(drain):
+		out.abandon()
+	}
 }
 
 // Codes of a command that did not run, as timeout(1) and docker have them.

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // guard is the built outrider-guard.
@@ -327,6 +329,25 @@ func TestStopEndsHolders(t *testing.T) {
 	s.code(6)
 	if lives(pid) {
 		t.Error("the holder lives on")
+	}
+}
+
+// TestStopWithAReaderThatHangs: nobody reads, and the run ends all the same.
+func TestStopWithAReaderThatHangs(t *testing.T) {
+	s := newShell(t, false, "")
+	s.Argv = []string{"sh", "-c", "echo; exec yes"}
+	began := time.Now()
+	s.start()
+	s.line()
+	for full := []unix.PollFd{{Fd: int32(s.Stdout.Fd()), Events: unix.POLLOUT}}; ; time.Sleep(time.Millisecond) {
+		if n, err := unix.Poll(full, 0); n == 0 && err == nil {
+			break
+		}
+	}
+	s.stop(Signalled(syscall.SIGTERM))
+	s.code(143)
+	if took := time.Since(began); took > s.Stop/2 {
+		t.Errorf("took %s", took)
 	}
 }
 

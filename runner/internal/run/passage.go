@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -115,6 +116,15 @@ func (p *passage) abandon() {
 type holder struct {
 	pid  int
 	name string
+}
+
+// signalHolders reports whether there are any.
+func (p *passage) signalHolders(sig syscall.Signal) bool {
+	held := p.holders()
+	for _, h := range held {
+		_ = syscall.Kill(h.pid, sig)
+	}
+	return len(held) > 0
 }
 
 func describe(held []holder) string {
