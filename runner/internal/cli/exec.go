@@ -1,12 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +15,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/urfave/cli/v2"
 
+	"github.com/outrider-run/outrider/runner/internal/config"
 	"github.com/outrider-run/outrider/runner/internal/engine"
 	"github.com/outrider-run/outrider/runner/internal/run"
 	"github.com/outrider-run/outrider/runner/internal/state"
@@ -40,7 +41,8 @@ func (a *app) exec() *cli.Command {
 			"  outrider exec --exit-codes 3=permanent,99=skip -- ./load.sh\n\n" +
 			"stdin, stdout and stderr pass through. The exit code is the command's own, but 124 for a\n" +
 			"timeout, 125 when the host failed, 126 and 127 when the command could not be run, and never\n" +
-			"0 after a signal. OUTRIDER_TMPDIR is a folder that is removed at the end.",
+			"0 after a signal; --exit-codes, or exit_codes: {3: permanent} in outrider.yml, change what a\n" +
+			"code stands for (permanent is 3). OUTRIDER_TMPDIR is a folder that is removed at the end.",
 		Flags:        execFlags(),
 		OnUsageError: onUsage,
 		Action: func(c *cli.Context) error {
@@ -60,7 +62,8 @@ func execFlags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.DurationFlag{Name: "timeout", Usage: "end the command after `T`"},
 		&cli.DurationFlag{Name: "idle-timeout", Usage: "end the command when it prints nothing for `T`"},
-		&cli.StringFlag{Name: "exit-codes", Usage: "`CODE=OUTCOME` pairs with commas; OUTCOME is success, skip, fail or permanent"},
+		&cli.StringFlag{Name: "exit-codes", Usage: "`CODE=MEANING,…`; MEANING is success, skip, fail, retry or permanent"},
+		configFlag(),
 		&cli.BoolFlag{Name: "v", Usage: "say how it ended", DisableDefaultText: true},
 	}, engineFlags()...)
 }
@@ -76,30 +79,44 @@ func parseExec(c *cli.Context) (execRequest, error) {
 		return r, err
 	}
 	r.skip = r.engine.SkipCode()
-	r.outcomes, err = parseExitCodes(c.String("exit-codes"))
+	r.outcomes, err = exitCodes(c.String("exit-codes"), c.String("config"))
 	return r, err
 }
 
-// parseExitCodes reads 3=permanent,99=skip.
-func parseExitCodes(text string) (map[int]run.Outcome, error) {
+// exitCodes are the meanings of exit codes: those of the config, over which a
+// flag such as 3=permanent,99=skip wins code by code.
+func exitCodes(flag, file string) (map[int]run.Outcome, error) {
+	cfg, err := config.Load(file, os.Getenv)
+	if err != nil {
+		return nil, &exit{exitUsage, err}
+	}
 	outcomes := map[int]run.Outcome{}
-	if text == "" {
+	for code, m := range cfg.ExitCodes {
+		outcomes[int(code)] = outcome(m)
+	}
+	if flag == "" {
 		return outcomes, nil
 	}
-	kinds := map[string]run.Outcome{
-		"success": {State: run.Success}, "skip": {State: run.Skipped},
-		"fail": {State: run.Failed}, "permanent": {State: run.Failed, Permanent: true},
-	}
-	for pair := range strings.SplitSeq(text, ",") {
-		code, kind, _ := strings.Cut(pair, "=")
-		n, err := strconv.Atoi(strings.TrimSpace(code))
-		o, ok := kinds[strings.TrimSpace(kind)]
-		if err != nil || !ok || n < 0 || n > 255 {
-			return nil, usage("--exit-codes %q: want CODE=success, skip, fail or permanent, CODE from 0 to 255", pair)
+	for pair := range strings.SplitSeq(flag, ",") {
+		left, right, _ := strings.Cut(pair, "=")
+		var code config.ExitCode
+		var m config.Meaning
+		if err := cmp.Or(code.UnmarshalText([]byte(strings.TrimSpace(left))), m.UnmarshalText([]byte(strings.TrimSpace(right)))); err != nil {
+			return nil, usage("--exit-codes %q: %w", pair, err)
 		}
-		outcomes[n] = o
+		outcomes[int(code)] = outcome(m)
 	}
 	return outcomes, nil
+}
+
+func outcome(m config.Meaning) run.Outcome {
+	switch m {
+	case config.Success:
+		return run.Outcome{State: run.Success}
+	case config.Skip:
+		return run.Outcome{State: run.Skipped}
+	}
+	return run.Outcome{State: run.Failed, Permanent: m == config.Permanent}
 }
 
 func (a *app) doExec(ctx context.Context, r execRequest) error {

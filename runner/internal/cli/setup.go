@@ -23,8 +23,12 @@ type setup struct {
 func setupFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "plugin-dir", Usage: "look for plugins in `DIR` first (again for more)"},
-		&cli.StringFlag{Name: "config", Usage: "read `FILE` instead of the user's or the system's outrider.yml"},
+		configFlag(),
 	}
+}
+
+func configFlag() cli.Flag {
+	return &cli.StringFlag{Name: "config", Usage: "read `FILE` instead of the user's or the system's outrider.yml"}
 }
 
 func parseSetup(c *cli.Context) setup {

@@ -24,6 +24,8 @@ type Config struct {
 	// StartTimeout is how long a plugin may take until it answers; 0 leaves it
 	// to the launcher.
 	StartTimeout time.Duration
+	// ExitCodes says what exit codes of commands under exec and sh stand for.
+	ExitCodes map[ExitCode]Meaning
 }
 
 // system is the machine's own file.

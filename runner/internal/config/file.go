@@ -12,8 +12,9 @@ import (
 // file is outrider.yml as it is written. Its types refuse bad values while they
 // are decoded, so that the error knows the line.
 type file struct {
-	PluginEnv    []envName `json:"plugin_env"`
-	StartTimeout timeout   `json:"start_timeout"`
+	PluginEnv    []envName            `json:"plugin_env"`
+	StartTimeout timeout              `json:"start_timeout"`
+	ExitCodes    map[ExitCode]Meaning `json:"exit_codes"`
 }
 
 func parse(data []byte) (Config, error) {
@@ -21,7 +22,7 @@ func parse(data []byte) (Config, error) {
 	if err := manifest.DecodeYAML(data, &f); err != nil {
 		return Config{}, err
 	}
-	cfg := Config{StartTimeout: time.Duration(f.StartTimeout)}
+	cfg := Config{StartTimeout: time.Duration(f.StartTimeout), ExitCodes: f.ExitCodes}
 	for _, name := range f.PluginEnv {
 		cfg.PluginEnv = append(cfg.PluginEnv, string(name))
 	}
