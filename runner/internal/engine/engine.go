@@ -34,6 +34,8 @@ func Parse(s string) (Name, error) {
 // Identity is the task that called, in the engine's own words. Empty fields are
 // unknown.
 type Identity struct {
+	// Instance names the engine among several, dev and prod for one.
+	Instance string
 	// Project is Digdag's project id.
 	Project string
 	// Workflow is Digdag's workflow or Airflow's DAG.
@@ -87,13 +89,17 @@ func Detect(asked Name, getenv func(string) string, line []Process) Engine {
 	if name == "" {
 		name = detect(getenv, line)
 	}
+	e := Engine{Name: None}
 	switch name {
 	case Digdag:
-		return digdag(getenv, line)
+		e = digdag(getenv, line)
+		e.Identity.Link = digdagLink(getenv(DigdagEndpoint), e.Identity)
 	case Airflow:
-		return airflow(getenv, line)
+		e = airflow(getenv, line)
+		e.Identity.Link = airflowLink(getenv(AirflowEndpoint), e.Identity, e.Airflow3)
 	}
-	return Engine{Name: None}
+	e.Identity.Instance = getenv("OUTRIDER_INSTANCE")
+	return e
 }
 
 func detect(getenv func(string) string, line []Process) Name {
@@ -151,6 +157,9 @@ func airflow(getenv func(string) string, line []Process) Engine {
 		// result; in 2.x the runner finishes without its supervisor.
 		if e.Airflow3 && i+2 < len(line) {
 			e.above = append(e.above, line[i+2].PID)
+		}
+		if s, ok := airflowScheduler(line[i+1:]); ok {
+			e.above = append(e.above, s.PID)
 		}
 	}
 	return e

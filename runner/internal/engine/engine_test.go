@@ -91,6 +91,32 @@ func TestDetectAirflow(t *testing.T) {
 	}
 }
 
+// TestTheSchedulerOfALocalExecutorIsWatched, which other executors do not have
+// above their tasks.
+func TestTheSchedulerOfALocalExecutorIsWatched(t *testing.T) {
+	vars := env(map[string]string{"AIRFLOW_CTX_DAG_ID": "d", "AIRFLOW_CTX_TASK_ID": "t"})
+	for name, c := range map[string]struct {
+		argv []string
+		want []int
+	}{
+		"as started":       {[]string{"/venv/bin/python", "/venv/bin/airflow", "scheduler"}, []int{8, 7, 6}},
+		"as it says":       {[]string{"airflow scheduler -- LocalExecutor"}, []int{8, 7, 6}},
+		"Celery's worker":  {[]string{"/venv/bin/python", "/venv/bin/airflow", "celery", "worker"}, []int{8, 7}},
+		"another's folder": {[]string{"vi", "/opt/airflow/scheduler"}, []int{8, 7}},
+	} {
+		above := []Process{
+			{PID: 10, PPID: 8, SID: 10, Argv: []string{"outrider"}},
+			{PID: 8, PPID: 7, SID: 5},
+			{PID: 7, PPID: 6, SID: 5},
+			{PID: 6, PPID: 1, SID: 5, Argv: c.argv},
+			{PID: 1, SID: 1, Argv: []string{"init"}},
+		}
+		if e := Detect("", vars, above); !reflect.DeepEqual(e.above, c.want) {
+			t.Errorf("%s: %v, want %v", name, e.above, c.want)
+		}
+	}
+}
+
 func TestAFlagWins(t *testing.T) {
 	vars := map[string]string{"AIRFLOW_CTX_DAG_ID": "d", "AIRFLOW_CTX_TASK_ID": "t"}
 	if e := Detect(None, env(vars), nil); e.Name != None {
