@@ -1,5 +1,3 @@
-//go:build engines
-
 package e2e
 
 import (
@@ -112,7 +110,7 @@ func TestAirflowKills(t *testing.T) {
 
 func (k kill) test(t *testing.T, a airflow) {
 	s := k.start(t, a)
-	first, gone := s.host, s.watch(t)
+	gone := s.watch(t)
 	began := time.Now()
 	if err := k.act(deadline(t), s); err != nil {
 		t.Fatal(err)
@@ -125,10 +123,7 @@ func (k kill) test(t *testing.T, a airflow) {
 		t.Fatalf("the task lives on:\n%s", logText(t, s.Run, "run", 1))
 	}
 	if k.retried {
-		s.find(t)
-		if at := startOf(t, s.host); at.Before(gone.at) {
-			t.Errorf("host %d of the second try started %s before all of the first, of host %d, had ended", s.host, gone.at.Sub(at), first)
-		}
+		s.findAgain(t, gone)
 	}
 	s.awaitLog(t, map[airflowtest.Version]string{airflowtest.V3: k.reason3, airflowtest.V2: k.reason2}[a.Version])
 	if k.state != "" {
@@ -139,11 +134,7 @@ func (k kill) test(t *testing.T, a airflow) {
 	if !k.orphans {
 		began = s.signalled(t)
 	}
-	took := gone.at.Sub(began)
-	t.Logf("all was gone after %s", took.Round(time.Millisecond))
-	if took > 4*time.Second {
-		t.Error("that is too late")
-	}
+	gone.within(t, began)
 }
 
 // start starts a task for the test, and sees to its end.
@@ -165,6 +156,16 @@ func (k kill) start(t *testing.T, a airflow) *stay {
 	s := a.stays(t, dag, shell, flags...)
 	t.Cleanup(s.end)
 	return s
+}
+
+// findAgain waits for the second try, which must not start before the first is gone.
+func (s *stay) findAgain(t *testing.T, gone *gone) {
+	t.Helper()
+	first := s.host
+	s.find(t)
+	if at := startOf(t, s.host); at.Before(gone.at) {
+		t.Errorf("host %d of the second try started %s before all of the first, of host %d, had ended", s.host, gone.at.Sub(at), first)
+	}
 }
 
 // finishesWithoutSupervisor is what Airflow 2 does: the task's success counts.
@@ -253,6 +254,16 @@ type gone struct {
 	at   time.Time     // read it after done; zero: they live on
 }
 
+// within sees to it that all was gone in time after began.
+func (g *gone) within(t *testing.T, began time.Time) {
+	t.Helper()
+	took := g.at.Sub(began)
+	t.Logf("all was gone after %s", took.Round(time.Millisecond))
+	if took > 4*time.Second {
+		t.Error("that is too late")
+	}
+}
+
 // watch waits for the end of the try that runs.
 func (s *stay) watch(t *testing.T) *gone {
 	ctx := deadline(t)
@@ -282,8 +293,8 @@ func (s *stay) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_ = s.Mark(ctx, "failed") // or a third try would start; it may be so already
-	for _, pid := range []int{-s.plugin, s.host} {
-		_ = syscall.Kill(pid, syscall.SIGKILL) // it may be gone
+	for _, p := range s.processes {
+		_ = p.Kill() // it may be gone
 	}
 }
 

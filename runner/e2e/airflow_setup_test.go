@@ -1,5 +1,3 @@
-//go:build engines
-
 package e2e
 
 import (
@@ -167,6 +165,8 @@ type stay struct {
 	above        airflowtest.Above
 	mark         string
 	plugin, host int
+	// processes are both, held by descriptors: a number may soon be another's.
+	processes []*os.Process
 }
 
 // stays triggers a run whose task stays, and waits until it does. shell is the
@@ -201,6 +201,14 @@ func (s *stay) find(t *testing.T) {
 			}
 			if s.above, err = airflowtest.FindAbove(s.host); err != nil {
 				t.Fatal(err)
+			}
+			s.processes = nil
+			for _, pid := range []int{s.plugin, s.host} {
+				p, err := os.FindProcess(pid)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.processes = append(s.processes, p)
 			}
 			return
 		case <-ctx.Done():

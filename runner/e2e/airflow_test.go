@@ -1,5 +1,3 @@
-//go:build engines
-
 package e2e
 
 import (
@@ -21,6 +19,7 @@ func TestAirflow(t *testing.T) {
 	onAirflow(t, func(t *testing.T, a airflow) {
 		together(t, map[string]func(*testing.T){
 			"outputs":         a.outputs,
+			"caller":          a.caller,
 			"retry":           a.retry,
 			"failed for good": a.failedForGood,
 			"skip":            a.skip,
@@ -38,6 +37,30 @@ func (a airflow) outputs(t *testing.T) {
 	}
 	if got := outputs(t, r, "run"); !reflect.DeepEqual(got, map[string]any{"message": "Hello, you!"}) {
 		t.Errorf("XCom is %v", got)
+	}
+}
+
+// caller is told by Airflow's variables; the address of its pages by ours.
+func (a airflow) caller(t *testing.T) {
+	r := a.trigger(t, "once", "OUTRIDER_AIRFLOW_ENDPOINT="+a.URL+" outrider run probe.caller")
+	if got := task(t, r, "run"); got.State != "success" {
+		t.Fatalf("%+v\n%s", got, logText(t, r, "run", 1))
+	}
+	got := outputs(t, r, "run")
+	page := "/dags/once/runs/" + r.ID + "/tasks/run?try_number=1"
+	if a.Version == airflowtest.V2 {
+		page = "/dags/once/grid?dag_run_id=" + r.ID + "&tab=logs&task_id=run"
+	}
+	for name, want := range map[string]any{
+		"engine": "airflow", "project": "", "workflow": "once", "task": "run", "attempt": 1.0, "link": a.URL + page,
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+	// A run that 3 is asked for without a logical date has none.
+	if at, _ := got["logical_time"].(string); (a.Version == airflowtest.V2) == strings.HasPrefix(at, "0001-") {
+		t.Errorf("logical time %v", got["logical_time"])
 	}
 }
 
@@ -132,7 +155,7 @@ func (a airflow) descriptors(t *testing.T) {
 			t.Errorf("%d keeps a duplicate: %v, want %v\n%v", pid, kept, keeps, fds)
 		}
 	}
-	if err := syscall.Kill(s.host, syscall.SIGTERM); err != nil {
+	if err := s.processes[1].Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if got := task(t, s.Run, "run"); got.State != "failed" {

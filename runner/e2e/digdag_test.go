@@ -1,5 +1,3 @@
-//go:build engines
-
 package e2e
 
 import (
@@ -7,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestDigdagOutcomes(t *testing.T) {
@@ -43,6 +42,25 @@ func TestDigdagOutcomes(t *testing.T) {
 	}
 }
 
+// TestDigdagCaller: Digdag's variables tell who called, the address of its pages
+// is told by ours.
+func TestDigdagCaller(t *testing.T) {
+	d := onDigdag(t)
+	a := d.start("caller", map[string]any{"endpoint": d.URL})
+	r := d.Wait(a.ID)
+	for _, name := range []string{"run", "nested"} {
+		var got struct {
+			Engine, Project, Workflow, Task, Link string
+			LogicalTime                           time.Time `json:"logical_time"`
+		}
+		lastLine(t, r.Output("+caller+"+name), &got)
+		if got.Engine != "digdag" || got.Project != a.Project.ID || got.Workflow != "caller" || got.Task != "+caller+"+name ||
+			got.Link != d.URL+"/attempts/"+a.ID || !got.LogicalTime.Equal(a.SessionTime) {
+			t.Errorf("%s: %+v\nof %+v", name, got, a)
+		}
+	}
+}
+
 // TestDigdagValues sends text that shells, templates, YAML and JSON each read in
 // their own way.
 func TestDigdagValues(t *testing.T) {
@@ -53,11 +71,8 @@ func TestDigdagValues(t *testing.T) {
 		t.Fatalf("%v", r.States())
 	}
 	for _, name := range []string{"flag", "file", "stdin"} {
-		out := strings.TrimSuffix(r.Output("+values+"+name), "\n")
 		var got map[string]any
-		if err := json.Unmarshal([]byte(out[strings.LastIndexByte(out, '\n')+1:]), &got); err != nil {
-			t.Errorf("%s: the last line is no JSON: %v\n%s", name, err, out)
-		}
+		lastLine(t, r.Output("+values+"+name), &got)
 		if got["text"] != text {
 			t.Errorf("%s: the component got\n%q, want\n%q", name, got["text"], text)
 		}
@@ -69,5 +84,14 @@ func TestDigdagValues(t *testing.T) {
 		if got := r.Output("+values+" + name); got != text {
 			t.Errorf("%s: the command got\n%q, want\n%q", name, got, text)
 		}
+	}
+}
+
+// lastLine reads the last line that a task printed, its outputs, into to.
+func lastLine(t *testing.T, out string, to any) {
+	t.Helper()
+	out = strings.TrimSuffix(out, "\n")
+	if err := json.Unmarshal([]byte(out[strings.LastIndexByte(out, '\n')+1:]), to); err != nil {
+		t.Errorf("the last line is no JSON: %v\n%s", err, out)
 	}
 }

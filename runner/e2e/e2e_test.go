@@ -63,7 +63,6 @@ type finals struct {
 
 // add has f done in the end, before those that were added earlier.
 //
-//lint:ignore U1000 the tests behind the build tag engines use it
 func (c *finals) add(f func() error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

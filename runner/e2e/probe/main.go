@@ -175,6 +175,22 @@ func keep(_ context.Context, run *sdk.Run, p keepParams) (empty, error) {
 	return empty{}, w.Close()
 }
 
+type callerOutput struct {
+	Engine      string    `json:"engine"`
+	Project     string    `json:"project"`
+	Workflow    string    `json:"workflow"`
+	Task        string    `json:"task"`
+	LogicalTime time.Time `json:"logical_time"`
+	Link        string    `json:"link"`
+	Attempt     int       `json:"attempt"`
+}
+
+// caller tells who called.
+func caller(_ context.Context, run *sdk.Run, _ empty) (callerOutput, error) {
+	c := run.Caller()
+	return callerOutput{c.Engine, c.Project, c.Workflow, c.Task, c.LogicalTime, c.Link, run.Attempt()}, nil
+}
+
 func destroy(context.Context, *sdk.Run, empty) (empty, error) { return empty{}, nil }
 
 func main() {
@@ -184,6 +200,7 @@ func main() {
 		sdk.Define("probe.stay", stay, sdk.Doc("Stays until told to stop.")),
 		sdk.Define("probe.steps", steps, sdk.Doc("Reports progress.")),
 		sdk.Define("probe.keep", keep, sdk.Doc("Makes an artifact.")),
+		sdk.Define("probe.caller", caller, sdk.Doc("Tells who called.")),
 		sdk.Define("probe.destroy", destroy, sdk.Doc("Destroys nothing, but asks."), sdk.Destructive()),
 	)
 }
