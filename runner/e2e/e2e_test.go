@@ -62,7 +62,6 @@ type finals struct {
 }
 
 // add has f done in the end, before those that were added earlier.
-//
 func (c *finals) add(f func() error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
