@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ type kill struct {
 	only  airflowtest.Version // empty: both
 	dag   string              // empty: one whose task is made again when it fails
 	shell string              // the task's command; empty: the call of outrider alone
-	flags []string            // of probe.stay; empty: it does not stop when it is told to
+	call  string              // empty: a component that does not stop when it is told to
 	act   func(context.Context, *stay) error
 	// orphans: act orphans the task. Else Airflow sends it a SIGTERM, later.
 	orphans bool
@@ -38,8 +39,10 @@ type kill struct {
 }
 
 const (
-	sent   = "cancelled: the host was sent SIGTERM"
-	marked = "has been externally set to "
+	stubborn = "outrider run probe.stay --child --mark %s --obey=false"
+	deaf     = `outrider exec -- bash -c 'trap "" TERM; printf %%s $$ >%s; sleep 1000 & sleep 1000'`
+	sent     = "cancelled: the host was sent SIGTERM"
+	marked   = "has been externally set to "
 )
 
 func kills() map[string]kill {
@@ -72,7 +75,7 @@ func kills() map[string]kill {
 		},
 		// The component says that all is well; yet the host ends with 143.
 		"SIGTERM to the task process": {
-			dag: "once", flags: []string{"--well"}, state: "failed", reports: true, reason3: "return code 143", reason2: "Task received SIGTERM signal",
+			dag: "once", call: "outrider run probe.stay --child --mark %s --well", state: "failed", reports: true, reason3: "return code 143", reason2: "Task received SIGTERM signal",
 			act: func(_ context.Context, s *stay) error { return syscall.Kill(s.above.Task, syscall.SIGTERM) },
 		},
 		"SIGKILL to the task process": {
@@ -81,6 +84,15 @@ func kills() map[string]kill {
 		},
 		"SIGKILL to the task process of a shell": {
 			orphans: true, state: "failed", retried: true, reports: true, shell: "echo before; %s; echo after",
+			reason3: "Process terminated by signal", reason2: "return code -9",
+			act: func(_ context.Context, s *stay) error { return syscall.Kill(s.above.Task, syscall.SIGKILL) },
+		},
+		"mark failed a command": {
+			state: "failed", call: deaf, reason3: sent, reason2: marked + "failed",
+			act: func(ctx context.Context, s *stay) error { return s.MarkTask(ctx, "run", "failed") },
+		},
+		"SIGKILL to the task process of a command": {
+			orphans: true, state: "failed", retried: true, reports: true, call: deaf,
 			reason3: "Process terminated by signal", reason2: "return code -9",
 			act: func(_ context.Context, s *stay) error { return syscall.Kill(s.above.Task, syscall.SIGKILL) },
 		},
@@ -140,20 +152,14 @@ func (k kill) test(t *testing.T, a airflow) {
 // start starts a task for the test, and sees to its end.
 func (k kill) start(t *testing.T, a airflow) *stay {
 	t.Helper()
-	flags, shell, dag := k.flags, k.shell, k.dag
-	if flags == nil {
-		flags = []string{"--obey=false"}
-	}
-	if shell == "" {
-		shell = "%s"
-	}
+	call, shell, dag := cmp.Or(k.call, stubborn), cmp.Or(k.shell, "%s"), k.dag
 	if dag == "" {
 		// Airflow 2 does not wait for what it has sent a SIGTERM, nor for an orphan.
 		if dag = "again"; a.Version == airflowtest.V2 {
 			dag = "later"
 		}
 	}
-	s := a.stays(t, dag, shell, flags...)
+	s := a.stays(t, dag, shell, call)
 	t.Cleanup(s.end)
 	return s
 }
@@ -170,7 +176,7 @@ func (s *stay) findAgain(t *testing.T, gone *gone) {
 
 // finishesWithoutSupervisor is what Airflow 2 does: the task's success counts.
 func (a airflow) finishesWithoutSupervisor(t *testing.T) {
-	s := kill{flags: []string{"--for", "5s"}, dag: "once"}.start(t, a)
+	s := kill{call: "outrider run probe.stay --child --mark %s --for 5s", dag: "once"}.start(t, a)
 	if err := syscall.Kill(s.above.Supervisor, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

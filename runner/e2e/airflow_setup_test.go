@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -164,17 +165,17 @@ type stay struct {
 	airflowtest.Run
 	above        airflowtest.Above
 	mark         string
-	plugin, host int
+	plugin, host int // or the command and its host
 	// processes are both, held by descriptors: a number may soon be another's.
 	processes []*os.Process
 }
 
 // stays triggers a run whose task stays, and waits until it does. shell is the
-// task's command, in which %s is the call of outrider.
-func (a airflow) stays(t *testing.T, dag, shell string, flags ...string) *stay {
+// task's command, in which %s is call, in which %s is the FIFO for its pid.
+func (a airflow) stays(t *testing.T, dag, shell, call string) *stay {
 	t.Helper()
 	s := &stay{mark: a.world.fifo(t, strings.ToLower(rand.Text()))}
-	call := strings.Join(append([]string{"outrider run probe.stay --child --mark", s.mark}, flags...), " ")
+	call = fmt.Sprintf(call, s.mark)
 	s.Run = a.trigger(t, dag, fmt.Sprintf(shell, call))
 	s.find(t)
 	return s
@@ -196,7 +197,7 @@ func (s *stay) find(t *testing.T) {
 			if s.plugin, err = strconv.Atoi(string(text)); err != nil {
 				t.Fatal(err)
 			}
-			if s.host, err = parent(s.plugin); err != nil {
+			if s.host, err = hostOf(s.plugin); err != nil {
 				t.Fatal(err)
 			}
 			if s.above, err = airflowtest.FindAbove(s.host); err != nil {
@@ -214,6 +215,24 @@ func (s *stay) find(t *testing.T) {
 		case <-ctx.Done():
 			t.Fatalf("the task does not run:\n%s", logText(t, s.Run, "run", 1))
 		}
+	}
+}
+
+// hostOf finds the host above a plugin, or above a command and its guard.
+func hostOf(pid int) (int, error) {
+	for {
+		up, err := parent(pid)
+		if err != nil {
+			return 0, err
+		}
+		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", up))
+		if err != nil {
+			return 0, err
+		}
+		if exe == filepath.Join(bin, "outrider") {
+			return up, nil
+		}
+		pid = up
 	}
 }
 

@@ -25,7 +25,10 @@ func TestAirflow(t *testing.T) {
 			"skip":            a.skip,
 			"timeout":         a.timeout,
 			"values":          a.values,
-			"descriptors":     a.descriptors,
+			"descriptors":     func(t *testing.T) { a.descriptors(t, "outrider run probe.stay --child --mark %s") },
+			"descriptors of a command": func(t *testing.T) {
+				a.descriptors(t, "outrider exec -- bash -c 'printf %%s $$ >%s; exec sleep 1000'")
+			},
 		})
 	})
 }
@@ -136,11 +139,11 @@ func (a airflow) values(t *testing.T) {
 	}
 }
 
-// descriptors looks at descriptor 0 of host and plugin. In Airflow 3 it is the
-// supervisor's socket when the host starts; then both have null there, and the
-// host alone keeps a duplicate.
-func (a airflow) descriptors(t *testing.T) {
-	s := a.stays(t, "once", "%s")
+// descriptors looks at descriptor 0 of host and plugin, or of host and command. In
+// Airflow 3 it is the supervisor's socket when the host starts; then both have null
+// there, and the host alone keeps a duplicate.
+func (a airflow) descriptors(t *testing.T, call string) {
+	s := a.stays(t, "once", "%s", call)
 	socket := links(t, s.above.Task)[0]
 	if is3 := strings.HasPrefix(socket, "socket:"); is3 != (a.Version == airflowtest.V3) {
 		t.Fatalf("descriptor 0 of the task process is %s", socket)
