@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
@@ -48,7 +49,15 @@ func pluginMain(fault string) {
 	}
 	plugin.Serve(config)
 	if fault == "slow exit" {
-		select {}
+		stay()
+	}
+}
+
+// stay stays until it is killed. A bare select would be a deadlock to a program
+// that was built without cgo.
+func stay() {
+	for {
+		time.Sleep(time.Hour)
 	}
 }
 
@@ -58,12 +67,12 @@ var faultsBefore = map[string]func(){
 	"prints first unended":   func() { fmt.Print("loading 1") },
 	"prints 1 MB first":      func() { fmt.Print(strings.Repeat("x", 1<<20) + "\n") },
 	"hostile stderr first":   func() { fmt.Fprintln(os.Stderr, `{"@message":5}`) },
-	"silent":                 func() { select {} },
+	"silent":                 stay,
 	"exits first":            func() { fmt.Fprintln(os.Stderr, "no licence"); os.Exit(3) },
-	"closes stdout":          func() { os.Stdout.Close(); select {} },
-	"nobody listens":         func() { greet("unix", "/nowhere/plugin1"); select {} },
-	"never accepts":          func() { l, path := listen(); defer l.Close(); greet("unix", path); select {} },
-	"listens on tcp":         func() { greet("tcp", "127.0.0.1:9"); select {} },
+	"closes stdout":          func() { os.Stdout.Close(); stay() },
+	"nobody listens":         func() { greet("unix", "/nowhere/plugin1"); stay() },
+	"never accepts":          func() { l, path := listen(); defer l.Close(); greet("unix", path); stay() },
+	"listens on tcp":         func() { greet("tcp", "127.0.0.1:9"); stay() },
 	"exits after handshake":  func() { l, path := listen(); greet("unix", path); l.Close(); os.Exit(4) },
 	"grandchild, then exits": func() { grandchild(false); os.Exit(6) },
 }

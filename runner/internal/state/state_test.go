@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -167,7 +168,9 @@ func TestHelperHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _ = os.Stdout.WriteString("held\n")
-	select {}
+	for { // a bare select would be a deadlock to a program that was built without cgo
+		time.Sleep(time.Hour)
+	}
 }
 
 // TestSweepNeverTakesALivingRun lets sweeps race the creation of runs.
