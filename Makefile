@@ -14,7 +14,7 @@ EXAMPLES := hello etl
 BINARIES := outrider outrider-guard $(PLUGINS:%=outrider-plugin-%) $(EXAMPLES:%=outrider-plugin-%)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-airflow test test-unit bench lint fmt generate clean deps $(BINARIES:%=bin/%)
+.PHONY: help build demo demo-airflow test test-digdag test-unit bench lint fmt generate clean deps $(BINARIES:%=bin/%)
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
