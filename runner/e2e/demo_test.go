@@ -94,6 +94,7 @@ func TestDemo(t *testing.T) {
 	f := newFresh(t)
 	t.Run("refusal", f.refusedDemo)
 	t.Run("digdag", func(t *testing.T) { f.demo(t, "demo", "digdag", "etl.dig") })
+	t.Run("second", f.secondDemo)
 	t.Run("failure", f.failingDemo)
 	t.Run("airflow", func(t *testing.T) { f.demo(t, "demo-airflow", "airflow", "etl.py") })
 	t.Run("interrupt", f.interruptedDemo) // changes the copy
@@ -111,6 +112,17 @@ func (f fresh) demo(t *testing.T, target, engine, file string) {
 		}
 	}
 	f.clean(t)
+}
+
+// secondDemo finds all built.
+func (f fresh) secondDemo(t *testing.T) {
+	began := time.Now()
+	if code, out, errs := ended(t, f.command("make", "demo")); code != 0 {
+		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("took %s", took)
+	}
 }
 
 // failingDemo asks for a month without orders.
