@@ -72,17 +72,29 @@ func TestLocksAreOfTheirVersions(t *testing.T) {
 	}
 }
 
-// TestFindPythonNamesWhatIsMissing has an empty PATH, and a Python that is not one.
+// TestFindPythonNamesWhatIsMissing has a stub of pyenv that fails, a Python that is
+// too new, and one that Debian has left without venv.
 func TestFindPythonNamesWhatIsMissing(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PATH", dir)
 	t.Setenv("PYENV_ROOT", dir)
-	if err := os.WriteFile(filepath.Join(dir, "python3.12"), []byte("#!/bin/sh\nexit 127\n"), 0o700); err != nil {
+	for _, c := range []struct{ name, script, want string }{
+		{"python3.12", "exit 127", "none found"},
+		{"python3", "printf '/p\\n3.13.5\\nTrue\\n'", "none found"},
+		{"python3.11", "printf '/p\\n3.11.2\\nFalse\\n'", filepath.Join(dir, "python3.11") + " has no venv"},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, c.name), []byte("#!/bin/sh\n"+c.script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		want := "airflow needs a Python 3.10, 3.11 or 3.12 with venv (" + c.want + "); on Debian and Ubuntu: apt-get install python3 python3-venv"
+		if py, err := findPython(t.Context()); err == nil || err.Error() != want {
+			t.Errorf("with %s: %v, %v, want %s", c.name, py, err, want)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "python3.10"), []byte("#!/bin/sh\nprintf '/p\\n3.10.1\\nTrue\\n'\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if py, err := findPython(t.Context()); err == nil {
-		t.Fatalf("found %v", py)
-	} else {
-		t.Log(err)
+	if py, err := findPython(t.Context()); err != nil || py != (python{"/p", "3.10.1"}) {
+		t.Errorf("%v, %v", py, err)
 	}
 }
