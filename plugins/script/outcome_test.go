@@ -167,8 +167,13 @@ func TestByHandTheOutputIsOneLine(t *testing.T) {
 	c := sh(t, `echo talk; echo '{"outrider":1,"output":{"a":1}}' >&3`)
 	cmd, stdout, stderr := byHand(t, "run", "test.script", "--manifest", c.dir+"/test.component.yml", "--params", "-")
 	cmd.Stdin = strings.NewReader(`{"x":1}`)
+	temp := t.TempDir()
+	cmd.Env = append(cmd.Environ(), "TMPDIR="+temp)
 	if err := cmd.Run(); err != nil || stdout.String() != "{\"a\":1}\n" || !strings.Contains(stderr.String(), "talk") {
 		t.Errorf("%v: %q, %s", err, stdout, stderr)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
 

@@ -56,8 +56,8 @@ func runLocal(server *engine.Server, args []string, std Streams, components []*e
 	if err != nil {
 		return exitFailed, fmt.Errorf("making a temporary folder: %w", err)
 	}
-	defer os.RemoveAll(filepath.Join(dir, "tmp"))
 	defer os.Remove(dir) // stays while it holds artifacts
+	defer os.RemoveAll(filepath.Join(dir, "tmp"))
 
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
