@@ -3,14 +3,29 @@
 // table; who keeps what in it brings the migrations (the ledger, the checker).
 //
 // Statements are written once, with ? for every argument, in the SQL that both
-// have in common; Kind tells where they differ.
+// have in common; Kind tells where they differ. They name tables without a
+// schema. On PostgreSQL the tables stand in the schema outrider: each transaction
+// begins with SET LOCAL search_path in the same round trip, because behind
+// transaction pooling neither a parameter of the session nor one of the
+// connection reaches the next statement. For the same reason there are no
+// prepared statements, no session locks, and every Read is a transaction too.
+//
+// Migrations of both stores run in one transaction, all or none, so they may
+// hold nothing that cannot (VACUUM, CREATE INDEX CONCURRENTLY).
+//
+// Beside a SQLite file NAME stands NAME.lock, empty: whoever has the database
+// open holds its flock shared, and only who holds it alone moves a damaged file
+// aside.
 package db
 
 import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
+	"strings"
 )
 
 // Kind is a store.
@@ -32,32 +47,63 @@ var (
 	ErrCorrupt = errors.New("the database is damaged")
 	// ErrRefused: it cannot be written: read-only, no room left, no permission.
 	ErrRefused = errors.New("the database cannot be written")
+	// ErrInDoubt: the connection broke while a commit was under way. Whether it
+	// took place can be seen only in the database, over a new connection.
+	ErrInDoubt = errors.New("it is not known whether the commit took place")
 )
 
 // Options say how a database is opened.
 type Options struct {
-	// Migrations holds NUMBER_name.sql, forward only, in a folder sqlite and in one
-	// postgres.
+	// Migrations holds NUMBER_name.sql in goose's notation, forward only, in a
+	// folder sqlite and in one postgres.
 	Migrations fs.FS
-	// Table names the table that notes which of them have run.
+	// Table names the table that notes which of them have run: lower-case letters,
+	// digits and _. Two users of one PostgreSQL database need two names; a SQLite
+	// file has one user.
 	Table string
 	// Durable: a commit is on the disk when it returns. Else the last commits may
 	// be lost when the machine, not the program, dies.
 	Durable bool
 }
 
-// DB is an open database.
+// DB is an open database. It is safe for use by several goroutines.
 type DB struct {
 	Kind Kind
 	sql  *sql.DB
+	// at names the file, or server and database, in errors; no password stands in it.
+	at string
+	// writing holds a token while a write is under way: there is one at a time, so
+	// that on SQLite a read finds a connection beside it.
+	writing chan struct{}
+	// aside moves a damaged file away; nil on PostgreSQL.
+	aside func() error
+	// listen opens a connection that hears a channel; nil on SQLite.
+	listen func(ctx context.Context, channel string) (<-chan struct{}, error)
+	// lock is held, shared, while a SQLite file is open.
+	lock *os.File
 }
 
-// Tx is a transaction, or one connection outside of one.
-type Tx struct {
-	kind Kind
-	to   interface {
-		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+// Open opens the database that url names and brings it up to date. url is
+// sqlite:/absolute/path, taken as it is, or postgres://… as libpq has it.
+func Open(ctx context.Context, url string, o Options) (*DB, error) {
+	if o.Table == "" || strings.Trim(o.Table, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+		return nil, fmt.Errorf("%q cannot name the table of migrations", o.Table)
 	}
+	scheme, rest, _ := strings.Cut(url, ":")
+	switch scheme {
+	case "sqlite":
+		return openSQLite(ctx, rest, o)
+	case "postgres", "postgresql":
+		return openPostgres(ctx, url, o)
+	}
+	return nil, errors.New("the URL of a database begins with sqlite:/ or postgres://")
+}
+
+// Close gives the connections up. Transactions under way end first.
+func (d *DB) Close() error {
+	err := d.sql.Close()
+	if d.lock != nil {
+		err = errors.Join(err, d.lock.Close())
+	}
+	return err
 }

@@ -1,0 +1,113 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+)
+
+// querier is what a connection and a transaction have in common.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// migrations finds a store's migrations and the number of the newest.
+func migrations(of fs.FS, kind Kind) (newest int64, sub fs.FS, err error) {
+	names, err := fs.ReadDir(of, string(kind))
+	if err != nil {
+		return 0, nil, fmt.Errorf("migrations: %w", err)
+	}
+	for _, entry := range names {
+		number, _, _ := strings.Cut(entry.Name(), "_")
+		n, err := strconv.ParseInt(number, 10, 32) // as much as a SQLite file notes
+		if err != nil || n < 1 {
+			return 0, nil, fmt.Errorf("migration %s/%s does not begin with its number", kind, entry.Name())
+		}
+		newest = max(newest, n)
+	}
+	if newest == 0 {
+		return 0, nil, fmt.Errorf("no migrations for %s", kind)
+	}
+	sub, err = fs.Sub(of, string(kind))
+	return newest, sub, err
+}
+
+// tooNew refuses a database that a newer program has migrated.
+func tooNew(at string, version, newest int64) error {
+	if version <= newest {
+		return nil
+	}
+	return &fault{kind: ErrNewer, at: at, why: fmt.Sprintf("it has version %d, this program knows %d:"+
+		" install the program that migrated it, or a later one, here too, or name another database", version, newest)}
+}
+
+// migrate runs what is missing on conn, inside of the transaction that is open
+// there, so that all of it takes place or nothing. Who else would migrate waits
+// for that transaction.
+func migrate(ctx context.Context, conn *sql.Conn, kind Kind, sub fs.FS, table string) error {
+	dialect := goose.DialectSQLite3
+	if kind == Postgres {
+		dialect = goose.DialectPostgres
+	}
+	return conn.Raw(func(c any) error {
+		inner, ok := c.(statements)
+		if !ok {
+			return fmt.Errorf("the driver's %T takes no statements", c)
+		}
+		pool := sql.OpenDB(nested{inner})
+		pool.SetMaxOpenConns(1)
+		defer pool.Close() //nolint:errcheck // there is nothing to close
+		p, err := goose.NewProvider(dialect, pool, sub, goose.WithTableName(table), goose.WithDisableGlobalRegistry(true))
+		if err != nil {
+			return fmt.Errorf("read the migrations: %w", err)
+		}
+		if _, err := p.Up(ctx); err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		return nil
+	})
+}
+
+// statements is what a driver's connection has to offer.
+type statements interface {
+	driver.ExecerContext
+	driver.QueryerContext
+}
+
+// nested is a connection inside of an open transaction: a transaction on it is a
+// savepoint. goose would otherwise commit after each migration, and the lock that
+// keeps other processes away would be gone.
+type nested struct{ statements }
+
+func (n nested) Connect(context.Context) (driver.Conn, error) { return n, nil }
+func (n nested) Driver() driver.Driver                        { return nil }
+func (n nested) Close() error                                 { return nil }
+func (n nested) Begin() (driver.Tx, error)                    { return nil, errors.ErrUnsupported }
+func (n nested) Prepare(string) (driver.Stmt, error)          { return nil, errors.ErrUnsupported }
+
+func (n nested) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
+	_, err := n.ExecContext(ctx, "savepoint migration", nil)
+	return savepoint{context.WithoutCancel(ctx), n}, err
+}
+
+type savepoint struct {
+	ctx context.Context
+	on  nested
+}
+
+func (s savepoint) Commit() error {
+	_, err := s.on.ExecContext(s.ctx, "release savepoint migration", nil)
+	return err
+}
+
+func (s savepoint) Rollback() error {
+	_, err := s.on.ExecContext(s.ctx, "rollback to savepoint migration", nil)
+	return err
+}

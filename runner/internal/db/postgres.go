@@ -1,0 +1,205 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+const (
+	// schema is where the tables stand.
+	schema = "outrider"
+	// commitPatience is for how long the answer to a commit is awaited, also when
+	// nobody waits for the transaction any more.
+	commitPatience = 10 * time.Second
+)
+
+func openPostgres(ctx context.Context, rawURL string, o Options) (*DB, error) {
+	config, at, err := parse(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	newest, sub, err := migrations(o.Migrations, Postgres)
+	if err != nil {
+		return nil, err
+	}
+	// The connection is seen to be lost when it is used; to ping it first would be
+	// one more round trip.
+	never := stdlib.OptionShouldPing(func(context.Context, stdlib.ShouldPingParams) bool { return false })
+	d := &DB{Kind: Postgres, at: at, sql: sql.OpenDB(pgConnector{stdlib.GetConnector(*config, never)}), writing: make(chan struct{}, 1)}
+	d.sql.SetMaxOpenConns(1)
+	d.sql.SetMaxIdleConns(1)
+	d.listen = func(ctx context.Context, channel string) (<-chan struct{}, error) {
+		return listen(ctx, config, at, channel)
+	}
+	err = persist(ctx, func() (bool, error) {
+		err := d.updatePostgres(ctx, newest, sub, o)
+		return transient(err), explain(at, err)
+	})
+	if err != nil {
+		_ = d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// parse reads the URL, and says which database it is without the password.
+func parse(rawURL string) (config *pgx.ConnConfig, at string, err error) {
+	config, err = pgx.ParseConfig(rawURL)
+	if err != nil {
+		// The text of the error may hold the password.
+		return nil, "", errors.New("the URL of the PostgreSQL database cannot be read:" +
+			" it is postgres://USER@HOST:PORT/DATABASE, with %40 for an @ in a password, %2F for a / and %25 for a %," +
+			" and the files that it names (sslrootcert, service) are there")
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	config.StatementCacheCapacity, config.DescriptionCacheCapacity = 0, 0
+	if _, ok := config.RuntimeParams["application_name"]; !ok {
+		config.RuntimeParams["application_name"] = schema
+	}
+	if u, err := url.Parse(rawURL); err != nil || !u.Query().Has("connect_timeout") {
+		config.ConnectTimeout = patience / 2
+	}
+	// A server that is gone without a word is noticed within some ten seconds.
+	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
+	config.DialFunc = dialer.DialContext
+	host := config.Host
+	if !strings.HasPrefix(host, "/") {
+		host = net.JoinHostPort(host, strconv.Itoa(int(config.Port)))
+	}
+	return config, "PostgreSQL at " + host + ", database " + config.Database, nil
+}
+
+// updatePostgres brings the schema up to date: one query when it is so already.
+func (d *DB) updatePostgres(ctx context.Context, newest int64, sub fs.FS, o Options) error {
+	conn, err := d.sql.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // it only goes back to the pool
+	version, err := pgVersion(ctx, conn, o.Table)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == "42P01" || pg.Code == "3F000") {
+		version, err = 0, nil // no such table, no such schema
+	}
+	if err != nil {
+		return fmt.Errorf("ask for the version: %w", err)
+	}
+	if version == newest {
+		return nil
+	}
+	if err := tooNew(d.at, version, newest); err != nil {
+		return err
+	}
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	if _, err := tx.ExecContext(ctx, "select pg_advisory_xact_lock($1)", lockKey("migrate")); err != nil {
+		return fmt.Errorf("wait for other processes that migrate: %w", err)
+	}
+	// Not "create … if not exists", which needs the right to create also when it is there.
+	var there, table bool
+	err = tx.QueryRowContext(ctx, "select to_regnamespace($1) is not null, to_regclass($2) is not null",
+		schema, schema+"."+o.Table).Scan(&there, &table)
+	if err != nil {
+		return fmt.Errorf("look for the schema: %w", err)
+	}
+	if !there {
+		if _, err := tx.ExecContext(ctx, "create schema "+schema); err != nil {
+			return fmt.Errorf("create the schema %s: %w", schema, err)
+		}
+	}
+	if table {
+		version, err = pgVersion(ctx, tx, o.Table)
+		if err != nil || version == newest {
+			return err // another process was first
+		}
+		if err := tooNew(d.at, version, newest); err != nil {
+			return err
+		}
+	}
+	if err := migrate(ctx, conn, Postgres, sub, o.Table); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func pgVersion(ctx context.Context, from querier, table string) (version int64, err error) {
+	err = from.QueryRowContext(ctx, "select coalesce(max(version_id), 0) from "+schema+"."+table).Scan(&version)
+	return version, err
+}
+
+// pgConnector opens connections whose transactions find the schema.
+type pgConnector struct{ driver.Connector }
+
+func (c pgConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	std, ok := conn.(*stdlib.Conn)
+	if !ok {
+		return nil, fmt.Errorf("pgx opened a %T", conn)
+	}
+	return pgConn{std}, nil
+}
+
+type pgConn struct{ *stdlib.Conn }
+
+// IsClosed reports whether the connection is gone.
+func (c pgConn) IsClosed() bool { return c.Conn.Conn().IsClosed() }
+
+// BeginTx begins with two statements in one round trip. Pgpool-II besides sends
+// all of a transaction that begins so to the primary.
+func (c pgConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	begin := "begin isolation level read committed read write"
+	if o.ReadOnly {
+		begin = "begin isolation level read committed read only"
+	}
+	if c.IsClosed() {
+		return nil, driver.ErrBadConn
+	}
+	tx, err := c.Conn.Conn().BeginTx(ctx, pgx.TxOptions{BeginQuery: begin + "; set local search_path to " + schema})
+	if err != nil {
+		return nil, err
+	}
+	return pgTx{context.WithoutCancel(ctx), tx}, nil
+}
+
+type pgTx struct {
+	ctx context.Context
+	tx  pgx.Tx
+}
+
+// Commit awaits the answer also when the context has ended, since without it
+// nobody knows what took place.
+func (t pgTx) Commit() error {
+	ctx, cancel := context.WithTimeout(t.ctx, commitPatience)
+	defer cancel()
+	err := t.tx.Commit(ctx)
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case err == nil, errors.Is(err, pgx.ErrTxCommitRollback), pgconn.SafeToRetry(err), ok && !fatal(pg):
+		return err // there is an answer, or there was no question
+	}
+	return fmt.Errorf("%w: %w", ErrInDoubt, err)
+}
+
+func (t pgTx) Rollback() error {
+	ctx, cancel := context.WithTimeout(t.ctx, commitPatience)
+	defer cancel()
+	return t.tx.Rollback(ctx)
+}
