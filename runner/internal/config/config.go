@@ -26,6 +26,16 @@ type Config struct {
 	StartTimeout time.Duration
 	// ExitCodes says what exit codes of commands under exec and sh stand for.
 	ExitCodes map[ExitCode]Meaning
+	// Ledger is where runs are recorded: sqlite:PATH or postgres://…
+	Ledger string
+	// Instance tells this installation's engines from others that share a ledger.
+	Instance string
+	// ArtifactsDir is a folder that all hosts of the ledger share.
+	ArtifactsDir string
+	// PruneAfter is how long ended runs are kept, PruneAbove from how many bytes on
+	// the oldest go earlier.
+	PruneAfter time.Duration
+	PruneAbove int64
 }
 
 // system is the machine's own file.

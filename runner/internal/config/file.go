@@ -15,6 +15,15 @@ type file struct {
 	PluginEnv    []envName            `json:"plugin_env"`
 	StartTimeout timeout              `json:"start_timeout"`
 	ExitCodes    map[ExitCode]Meaning `json:"exit_codes"`
+	Ledger       ledgerURL            `json:"ledger"`
+	Instance     instance             `json:"instance"`
+	Artifacts    struct {
+		Dir folder `json:"dir"`
+	} `json:"artifacts"`
+	Prune struct {
+		After timeout `json:"after"`
+		Above size    `json:"above"`
+	} `json:"prune"`
 }
 
 func parse(data []byte) (Config, error) {
@@ -22,7 +31,11 @@ func parse(data []byte) (Config, error) {
 	if err := manifest.DecodeYAML(data, &f); err != nil {
 		return Config{}, err
 	}
-	cfg := Config{StartTimeout: time.Duration(f.StartTimeout), ExitCodes: f.ExitCodes}
+	cfg := Config{
+		StartTimeout: time.Duration(f.StartTimeout), ExitCodes: f.ExitCodes,
+		Ledger: string(f.Ledger), Instance: string(f.Instance), ArtifactsDir: string(f.Artifacts.Dir),
+		PruneAfter: time.Duration(f.Prune.After), PruneAbove: int64(f.Prune.Above),
+	}
 	for _, name := range f.PluginEnv {
 		cfg.PluginEnv = append(cfg.PluginEnv, string(name))
 	}

@@ -154,3 +154,16 @@ func same(f *os.File, path string) bool {
 	b, err := os.Stat(path)
 	return err == nil && os.SameFile(a, b)
 }
+
+// Held reports whether somebody holds the lock of a live file: its run lives. A
+// file that is not there belongs to none; one that may not be looked at, to one that
+// lives.
+func Held(path string) bool {
+	f, err := os.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return !errors.Is(err, os.ErrNotExist)
+	}
+	defer func() { _ = f.Close() }()
+	// A shared lock, so that several who look do not take each other for the holder.
+	return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) != nil
+}

@@ -1,0 +1,321 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/outrider-run/outrider/runner/internal/db"
+	"github.com/outrider-run/outrider/runner/internal/run"
+)
+
+// Request asks for a run.
+type Request struct {
+	// Run says what is to run and who asks: ID, component, plugin, params, labels,
+	// caller, relatives and pid; the rest is the ledger's.
+	Run Run
+	// Live is the file whose lock the host holds while it lives.
+	Live string
+	// Claims are granted together or not at all.
+	Claims []Claim
+	// Once is the key under which there is one recorded success; "" for none.
+	Once string
+	// Redelivery makes the copies of a Digdag task that is delivered twice one run.
+	Redelivery bool
+	// Force runs although the key has its success, or its failure is remembered.
+	Force    bool
+	Priority int64
+	// Ancestors are the runs that this one is part of.
+	Ancestors []string
+}
+
+// Verdict is what a request comes to.
+type Verdict string
+
+// The verdicts. Granted, Hit, Joined and Remembered are final.
+const (
+	// Granted: start.
+	Granted Verdict = "granted"
+	// Waiting: others are before it.
+	Waiting Verdict = "waiting"
+	// Joining: another run with its key runs, whose result it will take.
+	Joining Verdict = "joining"
+	// Joined: that other run has ended; take its result.
+	Joined Verdict = "joined"
+	// Hit: the key has its success; take its result.
+	Hit Verdict = "hit"
+	// Remembered: an earlier try failed for good; so does this one.
+	Remembered Verdict = "remembered"
+)
+
+// Answer is a verdict with its reason.
+type Answer struct {
+	Verdict Verdict
+	// Of is the run of Joining, Joined, Hit and Remembered.
+	Of Run
+	// Busy is what stands in the way of Waiting.
+	Busy []Busy
+}
+
+// Busy is one resource that a request waits for.
+type Busy struct {
+	Resource string // in words
+	Slots    int64  // wanted
+	Capacity int64
+	Position int // how many wait before it
+	Holders  []Holder
+}
+
+// Holder holds or waits for slots of a resource.
+type Holder struct {
+	Run   string    `json:"run"`
+	Host  string    `json:"host"`
+	PID   int       `json:"pid"`
+	Slots int64     `json:"slots"`
+	Since time.Time `json:"since"`
+}
+
+// What a request can be refused for, each a matter of usage.
+var (
+	// ErrAncestor: a run that this one is part of holds the same.
+	ErrAncestor = errors.New("held by a run that this one is part of")
+	// ErrOtherParams: the key's success had other params.
+	ErrOtherParams = errors.New("the key belongs to other params")
+	// ErrNoPool: nobody has set the pool.
+	ErrNoPool = errors.New("there is no such pool")
+	// ErrTooBig: more than there is.
+	ErrTooBig = errors.New("more than the pool has")
+)
+
+// Entry is a run in the ledger that its host has begun, or waits to.
+type Entry struct {
+	l        *Ledger
+	run      Run
+	req      Request
+	claims   []Claim // all, by name
+	delivery string  // the resource; "" for none
+	ticket   int64
+	awaited  string // the run that is joined
+}
+
+// Begin records a run and grants its claims, in one transaction, or puts it in line.
+func (l *Ledger) Begin(ctx context.Context, req Request) (*Entry, Answer, error) {
+	var e *Entry
+	var a Answer
+	err := l.surely(ctx, func(ctx context.Context, tx *db.Tx) error {
+		e = l.entry(req)
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		e.run.AskedAt = now
+		if there, err := e.begun(ctx, tx); err != nil || there != "" {
+			a.Verdict = there
+			return err
+		}
+		if err := e.number(ctx, tx); err != nil {
+			return err
+		}
+		if a, err = e.resolve(ctx, tx, now, true); err != nil {
+			return err
+		}
+		return e.enter(ctx, tx, now, a)
+	})
+	if err != nil {
+		return nil, Answer{}, fmt.Errorf("record the run: %w", err)
+	}
+	return e, a, nil
+}
+
+// surely is a transaction that does nothing when it is done twice: where a cut
+// connection leaves open whether it took place, it is done again.
+func (l *Ledger) surely(ctx context.Context, do func(context.Context, *db.Tx) error) error {
+	err := l.db.Write(ctx, do)
+	if errors.Is(err, db.ErrInDoubt) {
+		err = l.db.Write(ctx, do)
+	}
+	return err
+}
+
+// begun finds that the run was recorded before, by a commit whose answer was cut off.
+func (e *Entry) begun(ctx context.Context, tx *db.Tx) (Verdict, error) {
+	r, err := get(ctx, tx, e.run.ID)
+	if errors.Is(err, ErrNoRun) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	e.run = r
+	if r.State == run.Running {
+		return Granted, nil
+	}
+	rows, err := tx.Query(ctx, `SELECT resource, slots, ticket FROM outrider_claims WHERE run = ? ORDER BY resource`, r.ID)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = rows.Close() }()
+	e.claims = nil
+	for rows.Next() {
+		var c Claim
+		if err := rows.Scan(&c.resource, &c.slots, &e.ticket); err != nil {
+			return "", err
+		}
+		if strings.HasPrefix(c.resource, deliveryPrefix) {
+			e.delivery = c.resource
+		}
+		e.claims = append(e.claims, c)
+	}
+	return Waiting, rows.Err()
+}
+
+// entry is a fresh one: a transaction may be tried again.
+func (l *Ledger) entry(req Request) *Entry {
+	e := &Entry{l: l, run: req.Run, req: req, claims: slices.Clone(req.Claims)}
+	r := &e.run
+	r.Host, r.User, r.digest, r.epoch, r.live = l.host, l.user, Digest(r.Params), 1, req.Live
+	if req.Redelivery {
+		r.deliveryBase = deliveryBase(r.Caller, r.Component, r.digest)
+	}
+	if req.Once != "" {
+		e.claims = append(e.claims, Claim{oncePrefix + req.Once, 1})
+	}
+	return e
+}
+
+// number finds the place of the run among equals in its delivery, which is part of
+// its keys.
+func (e *Entry) number(ctx context.Context, tx *db.Tx) error {
+	r := &e.run
+	if r.deliveryBase != "" {
+		if err := tx.Lock(ctx, r.deliveryBase); err != nil {
+			return err
+		}
+		var n int
+		err := tx.QueryRow(ctx, `SELECT (SELECT count(*) FROM outrider_runs WHERE delivery_base = ? AND delivery = ?)
+			+ (SELECT count(*) FROM outrider_links WHERE delivery_base = ? AND delivery = ?)`,
+			r.deliveryBase, r.Caller.Delivery, r.deliveryBase, r.Caller.Delivery).Scan(&n)
+		if err != nil {
+			return fmt.Errorf("count the calls of the task: %w", err)
+		}
+		e.delivery = deliveryPrefix + ordinal(r.deliveryBase, n)
+		e.claims = append(e.claims, Claim{e.delivery, 1})
+		r.memoryKey = ordinal(memoryBase(r.Caller, r.Component, r.digest), n)
+	}
+	slices.SortFunc(e.claims, func(a, b Claim) int { return strings.Compare(a.resource, b.resource) })
+	return nil
+}
+
+// enter writes down what the answer makes of a new run.
+func (e *Entry) enter(ctx context.Context, tx *db.Tx, now time.Time, a Answer) error {
+	r := &e.run
+	switch a.Verdict {
+	case Hit, Remembered:
+		return e.link(ctx, tx, now, a.Verdict, a.Of.ID)
+	case Granted:
+		r.State, r.StartedAt = run.Running, now
+		if err := e.nextToken(ctx, tx); err != nil {
+			return err
+		}
+	default:
+		r.State = run.Waiting
+		if err := e.takeTicket(ctx, tx); err != nil {
+			return err
+		}
+	}
+	if e.l.Shared() {
+		r.leaseUntil = now.Add(e.l.lease).UnixMilli()
+	}
+	values, err := r.values()
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, insertRun, values...); err != nil {
+		return err
+	}
+	for name, value := range r.Labels {
+		if _, err := tx.Exec(ctx, `INSERT INTO outrider_labels VALUES (?, ?, ?)`, r.ID, name, value); err != nil {
+			return err
+		}
+	}
+	for _, c := range e.claims {
+		if _, err := tx.Exec(ctx, `INSERT INTO outrider_claims VALUES (?, ?, ?, ?, ?)`, c.resource, r.ID, c.slots, e.ticket, now.UnixMilli()); err != nil {
+			return err
+		}
+	}
+	if a.Verdict == Granted {
+		return e.markUsed(ctx, tx, now)
+	}
+	return nil
+}
+
+// link notes that the call took another run's result.
+func (e *Entry) link(ctx context.Context, tx *db.Tx, now time.Time, kind Verdict, of string) error {
+	r := e.run
+	_, err := tx.Exec(ctx, `INSERT INTO outrider_links (id, run, kind, at, host, pid, engine, task, delivery_base, delivery)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		r.ID, of, string(kind), now.UnixMilli(), r.Host, r.PID, r.Caller.Engine, r.Caller.Task, r.deliveryBase, r.Caller.Delivery)
+	return err
+}
+
+// ID is the run's.
+func (e *Entry) ID() string { return e.run.ID }
+
+// Token is the fencing token of the claims; ok is false when there are none.
+func (e *Entry) Token() (token int64, ok bool) { return e.run.Token, e.run.Token > 0 }
+
+func (e *Entry) markUsed(ctx context.Context, tx *db.Tx, now time.Time) error {
+	for _, c := range e.claims {
+		if _, err := tx.Exec(ctx, `UPDATE outrider_resources SET used = ? WHERE name = ?`, now.UnixMilli(), c.resource); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Entry) nextToken(ctx context.Context, tx *db.Tx) (err error) {
+	if len(e.claims) > 0 {
+		e.run.Token, err = next(ctx, tx, "token")
+	}
+	return err
+}
+
+// takeTicket puts the run in line: in the place that it was given before, if it
+// comes back in time, else in the last.
+func (e *Entry) takeTicket(ctx context.Context, tx *db.Tx) (err error) {
+	if e.ticket > 0 {
+		_, err = tx.Exec(ctx, `UPDATE outrider_tickets SET run = ?, keep = 0, priority = ? WHERE ticket = ?`, e.run.ID, e.req.Priority, e.ticket)
+		return err
+	}
+	if e.ticket, err = next(ctx, tx, "ticket"); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO outrider_tickets VALUES (?, ?, ?, ?, 0)`, e.ticket, e.run.ID, e.identity(), e.req.Priority)
+	return err
+}
+
+// identity is who asks, for what: the same when a task is tried again.
+func (e *Entry) identity() string {
+	c := e.run.Caller
+	who := join(c.Engine, c.Instance, c.Project, c.Workflow, c.Session, c.LogicalTime, c.Task)
+	if c.Engine == "" || c.Engine == "none" {
+		who = join("none", e.run.Host, e.run.User)
+	}
+	return join(who, e.run.Component, e.run.digest)
+}
+
+// next draws the next number of a counter.
+func next(ctx context.Context, tx *db.Tx, counter string) (n int64, err error) {
+	if tx.Kind() == db.Postgres {
+		err = tx.QueryRow(ctx, `SELECT nextval('outrider_`+counter+`')`).Scan(&n)
+	} else {
+		err = tx.QueryRow(ctx, `UPDATE outrider_counters SET value = value + 1 WHERE name = ? RETURNING value`, counter).Scan(&n)
+	}
+	if err != nil {
+		err = fmt.Errorf("draw a %s: %w", counter, err)
+	}
+	return n, err
+}

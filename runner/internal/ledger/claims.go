@@ -1,0 +1,165 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/outrider-run/outrider/runner/internal/db"
+)
+
+// Resource is what can be claimed, with who holds it and who waits.
+type Resource struct {
+	Kind    string   `json:"kind"` // lock, pool or once
+	Name    string   `json:"name"`
+	Slots   int64    `json:"slots"`
+	Used    int64    `json:"used"`
+	Holders []Holder `json:"holders"`
+	Waiters []Holder `json:"waiters"`
+	// Result is the run that succeeded under a key, Ended when.
+	Result string    `json:"result,omitempty"`
+	Ended  time.Time `json:"ended,omitzero"`
+}
+
+// Locks lists the locks that are held or waited for.
+func (l *Ledger) Locks(ctx context.Context) ([]Resource, error) {
+	all, err := l.resourcesOf(ctx, lockPrefix)
+	return keep(all, func(r Resource) bool { return len(r.Holders)+len(r.Waiters) > 0 }), err
+}
+
+// Pools lists the pools that were set.
+func (l *Ledger) Pools(ctx context.Context) ([]Resource, error) {
+	return l.resourcesOf(ctx, poolPrefix)
+}
+
+// Keys lists the once-keys that have their success, or a run.
+func (l *Ledger) Keys(ctx context.Context) ([]Resource, error) {
+	all, err := l.resourcesOf(ctx, oncePrefix)
+	return keep(all, func(r Resource) bool { return r.Result != "" || len(r.Holders)+len(r.Waiters) > 0 }), err
+}
+
+func keep(all []Resource, ok func(Resource) bool) []Resource {
+	var kept []Resource
+	for _, r := range all {
+		if ok(r) {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+func (l *Ledger) resourcesOf(ctx context.Context, prefix string) (all []Resource, err error) {
+	err = l.db.Read(ctx, func(ctx context.Context, tx *db.Tx) error {
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		all, err = l.readResources(ctx, tx, prefix, now)
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("list claims: %w", err)
+	}
+	return all, err
+}
+
+func (l *Ledger) readResources(ctx context.Context, tx *db.Tx, prefix string, now time.Time) ([]Resource, error) {
+	rows, err := tx.Query(ctx, `SELECT s.name, s.slots, s.result, coalesce(o.ended_at, 0), coalesce(c.slots, 0), coalesce(c.ticket, 0), coalesce(c.since, 0),
+		coalesce(r.id, ''), coalesce(r.host, ''), coalesce(r.pid, 0), coalesce(r.live, ''), coalesce(r.lease_until, 0)
+		FROM outrider_resources s LEFT JOIN outrider_runs o ON o.id = s.result
+		LEFT JOIN outrider_claims c ON c.resource = s.name LEFT JOIN outrider_runs r ON r.id = c.run
+		LEFT JOIN outrider_tickets t ON t.ticket = c.ticket
+		WHERE s.name LIKE ? AND coalesce(t.keep, 0) = 0 ORDER BY s.name, t.priority DESC, c.ticket, c.since`, prefix+"%")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var all []Resource
+	for rows.Next() {
+		var name, result string
+		var slots, ended, taken, ticket, since int64
+		var h Holder
+		var of life
+		if err := rows.Scan(&name, &slots, &result, &ended, &taken, &ticket, &since, &h.Run, &h.Host, &h.PID, &of.file, &of.until); err != nil {
+			return nil, err
+		}
+		kind, bare, _ := strings.Cut(name, ":")
+		if len(all) == 0 || all[len(all)-1].Name != bare {
+			all = append(all, Resource{Kind: kind, Name: bare, Slots: slots, Result: result, Ended: moment(ended)})
+		}
+		r := &all[len(all)-1]
+		if h.Run == "" || !l.lives(of, now) {
+			continue
+		}
+		h.Slots, h.Since = taken, moment(since)
+		if ticket > 0 {
+			r.Waiters = append(r.Waiters, h)
+		} else {
+			r.Holders, r.Used = append(r.Holders, h), r.Used+taken
+		}
+	}
+	return all, rows.Err()
+}
+
+// SetPool gives a pool its slots, at once for those who wait too. 0 removes it.
+func (l *Ledger) SetPool(ctx context.Context, name string, slots int64) error {
+	return l.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if slots == 0 {
+			_, err := tx.Exec(ctx, `DELETE FROM outrider_resources WHERE name = ?`, poolPrefix+name)
+			return err
+		}
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO outrider_resources VALUES (?, ?, '', ?) ON CONFLICT (name) DO UPDATE SET slots = excluded.slots`,
+			poolPrefix+name, slots, now.UnixMilli())
+		return err
+	})
+}
+
+// Forget drops the success of a once-key, so that the next call runs. It is false
+// when the key has none.
+func (l *Ledger) Forget(ctx context.Context, key string) (had bool, err error) {
+	err = l.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		n, err := tx.Exec(ctx, `UPDATE outrider_resources SET result = '' WHERE name = ? AND result <> ''`, oncePrefix+key)
+		had = n > 0
+		return err
+	})
+	return had, err
+}
+
+// ReleaseLock takes a lock from whoever holds it, and those for lost who do: what
+// they still do is no longer protected, and their ends are kept as late results.
+func (l *Ledger) ReleaseLock(ctx context.Context, name string) (from []string, err error) {
+	err = l.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		from = nil
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `SELECT run FROM outrider_claims WHERE resource = ? AND ticket = 0`, lockPrefix+name)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var id string
+			if err := rows.Scan(&id); err != nil {
+				return err
+			}
+			from = append(from, id)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		for _, id := range from {
+			if err := lose(ctx, tx, id, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return from, err
+}

@@ -1,0 +1,263 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/outrider-run/outrider/runner/internal/db"
+	"github.com/outrider-run/outrider/runner/internal/run"
+)
+
+// resolve decides what a request comes to now. write is false for a look that
+// changes nothing: its answer may be out of date at once, but for Joined.
+func (e *Entry) resolve(ctx context.Context, tx *db.Tx, now time.Time, write bool) (Answer, error) {
+	if e.awaited != "" {
+		if a, done, err := e.join(ctx, tx); err != nil || done {
+			return a, err
+		}
+	}
+	if len(e.claims) == 0 {
+		return Answer{Verdict: Granted}, nil
+	}
+	found, err := e.resources(ctx, tx, now, write)
+	if err != nil {
+		return Answer{}, err
+	}
+	if a, done, err := e.known(ctx, tx, found); err != nil || done {
+		return a, err
+	}
+	lines, err := e.lines(ctx, tx, now, write, found)
+	if err != nil {
+		return Answer{}, err
+	}
+	if a, done, err := e.busyKey(ctx, tx, lines); err != nil || done {
+		return a, err
+	}
+	if e.ticket == 0 {
+		if err := e.keptTicket(ctx, tx, now); err != nil {
+			return Answer{}, err
+		}
+	}
+	return e.decide(ctx, tx, lines)
+}
+
+// resource is a row of outrider_resources.
+type resource struct {
+	slots  int64
+	result string
+}
+
+// resources reads, and with write locks in the order of their names, what is
+// claimed. What nobody has claimed before is made, but for pools.
+func (e *Entry) resources(ctx context.Context, tx *db.Tx, now time.Time, write bool) (map[string]resource, error) {
+	found := map[string]resource{}
+	for _, c := range e.claims {
+		if write && !c.isPool() {
+			_, err := tx.Exec(ctx, `INSERT INTO outrider_resources VALUES (?, 1, '', ?) ON CONFLICT (name) DO NOTHING`, c.resource, now.UnixMilli())
+			if err != nil {
+				return nil, err
+			}
+		}
+		query := `SELECT slots, result FROM outrider_resources WHERE name = ?`
+		if write && tx.Kind() == db.Postgres {
+			query += ` FOR UPDATE`
+		}
+		var r resource
+		err := tx.QueryRow(ctx, query, c.resource).Scan(&r.slots, &r.result)
+		switch {
+		case errors.Is(err, sql.ErrNoRows) && c.isPool():
+			return nil, fmt.Errorf("%s: %w; set it with: outrider pools set %s SLOTS", words(c.resource), ErrNoPool, strings.TrimPrefix(c.resource, poolPrefix))
+		case errors.Is(err, sql.ErrNoRows):
+			r.slots = 1
+		case err != nil:
+			return nil, fmt.Errorf("look at %s: %w", words(c.resource), err)
+		}
+		if c.slots > r.slots && e.ticket == 0 {
+			return nil, fmt.Errorf("%s has %d slots, %d are asked for: %w", words(c.resource), r.slots, c.slots, ErrTooBig)
+		}
+		found[c.resource] = r
+	}
+	return found, nil
+}
+
+// known answers with what is recorded already: a key's success, or a failure for
+// good of an earlier try.
+func (e *Entry) known(ctx context.Context, tx *db.Tx, found map[string]resource) (Answer, bool, error) {
+	if e.req.Force {
+		return Answer{}, false, nil
+	}
+	for _, c := range e.claims {
+		id := found[c.resource].result
+		if id == "" {
+			continue
+		}
+		of, err := get(ctx, tx, id)
+		if errors.Is(err, ErrNoRun) {
+			continue // pruned
+		}
+		if err != nil {
+			return Answer{}, false, err
+		}
+		if c.resource == e.delivery && of.Caller.Delivery == e.run.Caller.Delivery {
+			continue
+		}
+		if of.digest != e.run.digest {
+			return Answer{}, false, fmt.Errorf("%s: %w: run %s succeeded with %s, this is %s",
+				words(c.resource), ErrOtherParams, of.ID, of.Params, e.run.Params)
+		}
+		return Answer{Verdict: Hit, Of: of}, true, nil
+	}
+	if e.run.memoryKey == "" {
+		return Answer{}, false, nil
+	}
+	of, err := scan(tx.QueryRow(ctx, `SELECT `+columns+` FROM outrider_runs WHERE memory_key = ? AND memory_key <> '' AND permanent = 1
+		AND state = 'failed' AND delivery <> ? ORDER BY id DESC LIMIT 1`, e.run.memoryKey, e.run.Caller.Delivery))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Answer{}, false, nil
+	}
+	return Answer{Verdict: Remembered, Of: of}, err == nil, err
+}
+
+// lines reads who holds and who waits for what is claimed. Runs that are dead are
+// left out, and with write taken for lost.
+func (e *Entry) lines(ctx context.Context, tx *db.Tx, now time.Time, write bool, found map[string]resource) (map[string]*line, error) {
+	lines := map[string]*line{}
+	var names []any
+	for _, c := range e.claims {
+		lines[c.resource] = &line{slots: found[c.resource].slots}
+		names = append(names, c.resource)
+	}
+	rows, err := tx.Query(ctx, `SELECT c.resource, c.run, c.slots, c.ticket, coalesce(t.priority, 0), r.live, r.lease_until
+		FROM outrider_claims c JOIN outrider_runs r ON r.id = c.run LEFT JOIN outrider_tickets t ON t.ticket = c.ticket
+		WHERE c.resource IN (?`+strings.Repeat(", ?", len(names)-1)+`) AND coalesce(t.keep, 0) = 0
+		ORDER BY c.ticket`, names...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	alive := map[string]bool{}
+	for rows.Next() {
+		var name string
+		var s share
+		var l life
+		if err := rows.Scan(&name, &s.run, &s.slots, &s.ticket, &s.priority, &l.file, &l.until); err != nil {
+			return nil, err
+		}
+		if _, asked := alive[s.run]; !asked {
+			alive[s.run] = s.run == e.run.ID || e.l.lives(l, now)
+		}
+		switch {
+		case !alive[s.run], s.run == e.run.ID && s.ticket == 0:
+		case s.ticket == 0:
+			lines[name].held = append(lines[name].held, s)
+		default:
+			lines[name].waiting = append(lines[name].waiting, s)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	for id, lives := range alive {
+		if write && !lives {
+			if err := lose(ctx, tx, id, now); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return lines, nil
+}
+
+// busyKey answers when another run has one of the keys: its result will be taken.
+func (e *Entry) busyKey(ctx context.Context, tx *db.Tx, lines map[string]*line) (Answer, bool, error) {
+	for _, c := range e.claims {
+		if !strings.HasPrefix(c.resource, oncePrefix) && c.resource != e.delivery {
+			continue
+		}
+		for _, h := range lines[c.resource].held {
+			if slices.Contains(e.req.Ancestors, h.run) {
+				return Answer{}, false, fmt.Errorf("%s: %w (%s)", words(c.resource), ErrAncestor, h.run)
+			}
+			of, err := get(ctx, tx, h.run)
+			if err != nil {
+				return Answer{}, false, err
+			}
+			if of.digest != e.run.digest && !e.req.Force {
+				return Answer{}, false, fmt.Errorf("%s: %w: run %s runs with %s, this is %s", words(c.resource), ErrOtherParams, of.ID, of.Params, e.run.Params)
+			}
+			if !e.req.Force {
+				e.awaited = h.run
+				return Answer{Verdict: Joining, Of: of}, true, nil
+			}
+		}
+	}
+	return Answer{}, false, nil
+}
+
+// join looks at the run whose result is to be taken. Where it came to none, the
+// request stands for itself again.
+func (e *Entry) join(ctx context.Context, tx *db.Tx) (Answer, bool, error) {
+	of, err := get(ctx, tx, e.awaited)
+	if err != nil && !errors.Is(err, ErrNoRun) {
+		return Answer{}, false, err
+	}
+	if err == nil && of.Ended() && of.State != run.Lost && of.State != run.Cancelled {
+		return Answer{Verdict: Joined, Of: of}, true, nil
+	}
+	if err != nil || of.Ended() {
+		e.awaited = ""
+	}
+	return Answer{}, false, nil
+}
+
+// keptTicket takes the place up again that the same caller gave up a while ago.
+func (e *Entry) keptTicket(ctx context.Context, tx *db.Tx, now time.Time) error {
+	err := tx.QueryRow(ctx, `SELECT ticket FROM outrider_tickets WHERE identity = ? AND keep > ? ORDER BY ticket LIMIT 1`,
+		e.identity(), now.UnixMilli()).Scan(&e.ticket)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return err
+}
+
+// decide grants all claims or tells what stands in the way.
+func (e *Entry) decide(ctx context.Context, tx *db.Tx, lines map[string]*line) (Answer, error) {
+	a := Answer{Verdict: Granted}
+	for _, c := range e.claims {
+		l, me := lines[c.resource], share{run: e.run.ID, slots: c.slots, ticket: e.ticket, priority: e.req.Priority}
+		if me.ticket == 0 {
+			me.ticket = 1<<63 - 1 // behind all
+		}
+		for _, h := range l.held {
+			if slices.Contains(e.req.Ancestors, h.run) {
+				return Answer{}, fmt.Errorf("%s: %w (%s)", words(c.resource), ErrAncestor, h.run)
+			}
+		}
+		if l.grants(me) {
+			continue
+		}
+		a.Verdict = Waiting
+		holders, err := holders(ctx, tx, l.held)
+		if err != nil {
+			return Answer{}, err
+		}
+		a.Busy = append(a.Busy, Busy{words(c.resource), c.slots, l.slots, l.position(me), holders})
+	}
+	return a, nil
+}
+
+func holders(ctx context.Context, tx *db.Tx, held []share) ([]Holder, error) {
+	var all []Holder
+	for _, h := range held {
+		r, err := get(ctx, tx, h.run)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Holder{Run: r.ID, Host: r.Host, PID: r.PID, Slots: h.slots, Since: r.StartedAt})
+	}
+	return all, nil
+}
