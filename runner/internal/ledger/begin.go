@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -99,6 +101,8 @@ type Entry struct {
 	delivery string  // the resource; "" for none
 	ticket   int64
 	awaited  string // the run that is joined
+	earlier  int    // attempts of the same key
+	restore  json.RawMessage
 }
 
 // Begin records a run and grants its claims, in one transaction, or puts it in line.
@@ -220,6 +224,9 @@ func (e *Entry) enter(ctx context.Context, tx *db.Tx, now time.Time, a Answer) e
 		if err := e.nextToken(ctx, tx); err != nil {
 			return err
 		}
+		if err := e.lookBack(ctx, tx); err != nil {
+			return err
+		}
 	default:
 		r.State = run.Waiting
 		if err := e.takeTicket(ctx, tx); err != nil {
@@ -266,6 +273,36 @@ func (e *Entry) ID() string { return e.run.ID }
 
 // Token is the fencing token of the claims; ok is false when there are none.
 func (e *Entry) Token() (token int64, ok bool) { return e.run.Token, e.run.Token > 0 }
+
+// Earlier is how many attempts the key has seen before this run.
+func (e *Entry) Earlier() int { return e.earlier }
+
+// Restore is the last checkpoint of an earlier try that came to no success; nil
+// without.
+func (e *Entry) Restore() json.RawMessage { return e.restore }
+
+// lookBack finds what earlier runs of the key have left.
+func (e *Entry) lookBack(ctx context.Context, tx *db.Tx) error {
+	if e.run.Key == "" {
+		return nil
+	}
+	err := tx.QueryRow(ctx, `SELECT coalesce(sum(CASE WHEN attempts > 0 THEN attempts ELSE 1 END), 0) FROM outrider_runs
+		WHERE run_key = ? AND run_key <> '' AND id <> ?`, e.run.Key, e.run.ID).Scan(&e.earlier)
+	if err != nil || e.earlier == 0 {
+		return err
+	}
+	var state, digest, checkpoint string
+	err = tx.QueryRow(ctx, `SELECT state, digest, checkpoint FROM outrider_runs
+		WHERE run_key = ? AND run_key <> '' AND id <> ? AND (state = 'success' OR checkpoint <> '') ORDER BY id DESC LIMIT 1`,
+		e.run.Key, e.run.ID).Scan(&state, &digest, &checkpoint)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err == nil && state != string(run.Success) && digest == e.run.digest {
+		e.restore = raw(checkpoint)
+	}
+	return err
+}
 
 func (e *Entry) markUsed(ctx context.Context, tx *db.Tx, now time.Time) error {
 	for _, c := range e.claims {

@@ -103,6 +103,9 @@ func (e *Entry) start(ctx context.Context, tx *db.Tx, now time.Time) error {
 		return err
 	}
 	e.run.State, e.run.StartedAt = run.Running, now
+	if err := e.lookBack(ctx, tx); err != nil {
+		return err
+	}
 	return e.markUsed(ctx, tx, now)
 }
 

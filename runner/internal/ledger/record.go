@@ -23,6 +23,8 @@ type Run struct {
 	Labels map[string]string `json:"labels,omitempty"`
 	Caller Caller            `json:"caller"`
 
+	// Key is the same over all retries; empty where nothing retries.
+	Key     string `json:"key,omitempty"`
 	Parent  string `json:"parent,omitempty"`
 	RerunOf string `json:"rerun_of,omitempty"`
 
@@ -85,7 +87,7 @@ func (r Run) Ended() bool { return r.State != run.Waiting && r.State != run.Runn
 // columns of outrider_runs, in the order of values and of scan.
 const columns = `id, state, component, command, plugin_version, plugin_sha256, params, digest, labels,
  engine, instance, project, workflow, task, engine_run, session, logical_time, task_id, delivery, try, link,
- delivery_base, memory_key, parent, rerun_of, host, username, pid, asked_at, started_at, ended_at,
+ run_key, delivery_base, memory_key, parent, rerun_of, host, username, pid, asked_at, started_at, ended_at,
  live, lease_until, epoch, token, attempts, code, message, permanent, unchanged, exit_code,
  output, progress, checkpoint, log_tail, log_path, late_result, cancel, next_due`
 
@@ -100,7 +102,7 @@ func (r *Run) values() ([]any, error) {
 	return []any{
 		r.ID, string(r.State), r.Component, flag(r.Command), r.PluginVersion, r.PluginSHA256, string(r.Params), r.digest, string(labels),
 		c.Engine, c.Instance, c.Project, c.Workflow, c.Task, c.Run, c.Session, c.LogicalTime, c.TaskID, c.Delivery, c.Try, c.Link,
-		r.deliveryBase, r.memoryKey, r.Parent, r.RerunOf, r.Host, r.User, r.PID, millis(r.AskedAt), millis(r.StartedAt), millis(r.EndedAt),
+		r.Key, r.deliveryBase, r.memoryKey, r.Parent, r.RerunOf, r.Host, r.User, r.PID, millis(r.AskedAt), millis(r.StartedAt), millis(r.EndedAt),
 		r.live, r.leaseUntil, r.epoch, r.Token, r.Attempts, r.Code, r.Message, flag(r.Permanent), flag(r.Unchanged), r.ExitCode,
 		string(r.Output), string(r.Progress), string(r.Checkpoint), r.LogTail, r.LogPath, string(r.LateResult), r.Cancel, millis(r.NextDue),
 	}, nil
@@ -116,7 +118,7 @@ func scan(row interface{ Scan(...any) error }) (Run, error) {
 	err := row.Scan(
 		&r.ID, &state, &r.Component, &command, &r.PluginVersion, &r.PluginSHA256, &params, &r.digest, &labels,
 		&c.Engine, &c.Instance, &c.Project, &c.Workflow, &c.Task, &c.Run, &c.Session, &c.LogicalTime, &c.TaskID, &c.Delivery, &c.Try, &c.Link,
-		&r.deliveryBase, &r.memoryKey, &r.Parent, &r.RerunOf, &r.Host, &r.User, &r.PID, &asked, &started, &ended,
+		&r.Key, &r.deliveryBase, &r.memoryKey, &r.Parent, &r.RerunOf, &r.Host, &r.User, &r.PID, &asked, &started, &ended,
 		&r.live, &r.leaseUntil, &r.epoch, &r.Token, &r.Attempts, &r.Code, &r.Message, &permanent, &unchanged, &r.ExitCode,
 		&output, &progress, &checkpoint, &r.LogTail, &r.LogPath, &late, &r.Cancel, &due,
 	)

@@ -613,3 +613,32 @@ func TestPrune(t *testing.T) {
 		}
 	})
 }
+
+func TestEarlierTries(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *book) {
+		key := func(r *Request) { r.Run.Key = "k" }
+		look := func(c *call, attempts int, restore string) {
+			t.Helper()
+			c.want(Granted)
+			if c.Earlier() != attempts || string(c.Restore()) != restore {
+				t.Errorf("%d attempts before, %q to restore, want %d, %q", c.Earlier(), c.Restore(), attempts, restore)
+			}
+		}
+		first := b.begin(key)
+		look(first, 0, "")
+		if err := first.Checkpoint(t.Context(), json.RawMessage(`{"row":7}`)); err != nil {
+			t.Fatal(err)
+		}
+		if err := first.Finish(t.Context(), End{Outcome: run.Outcome{State: run.Failed, Attempts: 3}}); err != nil {
+			t.Fatal(err)
+		}
+		look(b.begin(), 0, "")
+		look(b.begin(key, params(`{"kind":"other"}`)), 3, "")
+		second := b.begin(key, lock("a"))
+		look(second, 4, `{"row":7}`)
+		third := b.begin(key, lock("a"))
+		second.end(run.Success)
+		third.wantNow(Granted)
+		look(third, 5, "") // there is nothing left to go on with
+	})
+}

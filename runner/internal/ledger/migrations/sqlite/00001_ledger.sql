@@ -25,6 +25,7 @@ CREATE TABLE outrider_runs (
   delivery       TEXT NOT NULL,
   try            INTEGER NOT NULL,
   link           TEXT NOT NULL,
+  run_key        TEXT NOT NULL,    -- the same over all retries
   delivery_base  TEXT NOT NULL,    -- key of equal calls in one delivery
   memory_key     TEXT NOT NULL,    -- key under which a permanent failure is remembered
   -- Relatives.
@@ -61,6 +62,7 @@ CREATE INDEX outrider_runs_open ON outrider_runs (state) WHERE state IN ('waitin
 CREATE INDEX outrider_runs_state ON outrider_runs (state, id);
 CREATE INDEX outrider_runs_component ON outrider_runs (component, id);
 CREATE INDEX outrider_runs_workflow ON outrider_runs (workflow, id) WHERE workflow <> '';
+CREATE INDEX outrider_runs_key ON outrider_runs (run_key, id) WHERE run_key <> '';
 CREATE INDEX outrider_runs_delivery ON outrider_runs (delivery_base) WHERE delivery_base <> '';
 CREATE INDEX outrider_runs_memory ON outrider_runs (memory_key) WHERE memory_key <> '' AND permanent = 1;
 CREATE INDEX outrider_runs_ended ON outrider_runs (ended_at) WHERE ended_at > 0;
