@@ -243,10 +243,8 @@ func (e *Entry) enter(ctx context.Context, tx *db.Tx, now time.Time, a Answer) e
 	if _, err := tx.Exec(ctx, insertRun, values...); err != nil {
 		return err
 	}
-	for name, value := range r.Labels {
-		if _, err := tx.Exec(ctx, `INSERT INTO outrider_labels VALUES (?, ?, ?)`, r.ID, name, value); err != nil {
-			return err
-		}
+	if err := e.insertLabels(ctx, tx); err != nil {
+		return err
 	}
 	for _, c := range e.claims {
 		if _, err := tx.Exec(ctx, `INSERT INTO outrider_claims VALUES (?, ?, ?, ?, ?)`, c.resource, r.ID, c.slots, e.ticket, now.UnixMilli()); err != nil {
@@ -255,6 +253,15 @@ func (e *Entry) enter(ctx context.Context, tx *db.Tx, now time.Time, a Answer) e
 	}
 	if a.Verdict == Granted {
 		return e.markUsed(ctx, tx, now)
+	}
+	return nil
+}
+
+func (e *Entry) insertLabels(ctx context.Context, tx *db.Tx) error {
+	for name, value := range e.run.Labels {
+		if _, err := tx.Exec(ctx, `INSERT INTO outrider_labels VALUES (?, ?, ?)`, e.run.ID, name, value); err != nil {
+			return err
+		}
 	}
 	return nil
 }
