@@ -14,28 +14,34 @@ import (
 // are awaited.
 const asidePatience = 3 * time.Second
 
-// moveAside closes the database and renames its file, which was opened as file,
-// with the two that belong to it, and says so in an error. It leaves the file
-// where it is while another process has it open, and a new one that another
-// process has begun.
+// moveAside renames the file of the database, which was opened as file, with the
+// two that belong to it, closes the database and says in an error where it is. It
+// leaves the file where it is while another process has it open, and a new one
+// that another process has begun.
 func (d *DB) moveAside(path string, file os.FileInfo) error {
-	_ = d.sql.Close() // it is damaged
-	defer d.lock.Close()
+	defer func() {
+		// Not before it is moved: SQLite would clear up -wal, as it does where a file
+		// still has its name.
+		_ = d.sql.Close()
+		_ = d.lock.Close()
+		d.lock = nil
+	}()
 	if err := flockAlone(d.lock); err != nil {
-		return fmt.Errorf("%s is left where it is, because other processes have it open: stop them and try again, or restore a backup (%w)", path, err)
+		return fmt.Errorf("it is left where it is, because other processes have it open: end them and try again, then it is moved aside (%w)", err)
 	}
 	if now, err := os.Stat(path); err != nil || !os.SameFile(now, file) {
-		return fmt.Errorf("another process has moved %s aside, to %s.damaged-TIME", path, path)
+		return errors.New("another process has moved it aside, to " + path + ".damaged-TIME; the next start begins anew")
 	}
 	to := path + ".damaged-" + time.Now().UTC().Format("20060102T150405.000Z")
 	// The file itself goes last: with a new one in its place, what is left of the
 	// old -wal would be taken for part of that.
 	for _, suffix := range []string{"-wal", "-shm", ""} {
 		if err := os.Rename(path+suffix, to+suffix); err != nil && (suffix == "" || !errors.Is(err, fs.ErrNotExist)) {
-			return fmt.Errorf("move it aside: %w", err)
+			return fmt.Errorf("it could not be moved aside: %w", err)
 		}
 	}
-	return fmt.Errorf("%s is now %s: the next call begins anew at %s; what can be had of the old one prints: sqlite3 %s .recover", path, to, path, to)
+	return fmt.Errorf("it has been moved aside to %s; the next start begins anew at %s, or put a backup there;"+
+		" what can be had of the old one: sqlite3 %s .recover", to, path, to)
 }
 
 // flockAlone waits a moment until nobody else holds the lock.

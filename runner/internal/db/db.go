@@ -26,6 +26,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync"
 )
 
 // Kind is a store.
@@ -75,7 +76,11 @@ type DB struct {
 	// writing holds a token while a write is under way: there is one at a time, so
 	// that on SQLite a read finds a connection beside it.
 	writing chan struct{}
-	// aside moves a damaged file away; nil on PostgreSQL.
+	// using is held, shared, by transactions, and alone by what ends the database.
+	using sync.RWMutex
+	// damaged says that the file was found damaged, and where it is now.
+	damaged error
+	// aside moves a damaged file away and says where it is; nil on PostgreSQL.
 	aside func() error
 	// listen opens a connection that hears a channel; nil on SQLite.
 	listen func(ctx context.Context, channel string) (<-chan struct{}, error)
@@ -99,11 +104,25 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	return nil, errors.New("the URL of a database begins with sqlite:/ or postgres://")
 }
 
-// Close gives the connections up. Transactions under way end first.
+// Close gives the connections up, when the transactions under way have ended.
 func (d *DB) Close() error {
+	d.using.Lock()
+	defer d.using.Unlock()
 	err := d.sql.Close()
 	if d.lock != nil {
 		err = errors.Join(err, d.lock.Close())
+		d.lock = nil
 	}
 	return err
+}
+
+// giveUp ends a damaged database: its file is moved aside, and every later
+// transaction gets the same error. why is what was found.
+func (d *DB) giveUp(why error) error {
+	d.using.Lock()
+	defer d.using.Unlock()
+	if d.damaged == nil {
+		d.damaged = fmt.Errorf("%w; %w", why, d.aside())
+	}
+	return d.damaged
 }

@@ -59,7 +59,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	}
 	switch {
 	case errors.Is(err, ErrCorrupt):
-		return nil, errors.Join(err, d.aside())
+		return nil, d.giveUp(err)
 	case err != nil:
 		_ = d.Close()
 		return nil, err

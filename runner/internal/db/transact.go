@@ -49,9 +49,16 @@ func (d *DB) Read(ctx context.Context, do func(ctx context.Context, tx *Tx) erro
 var errNested = errors.New("a transaction of a database inside of another of the same")
 
 func (d *DB) transact(ctx context.Context, read bool, do func(ctx context.Context, tx *Tx) error) error {
-	err := persist(ctx, func() (bool, error) { return d.once(ctx, read, do) })
+	err := func() error {
+		d.using.RLock()
+		defer d.using.RUnlock()
+		if d.damaged != nil {
+			return d.damaged
+		}
+		return persist(ctx, func() (bool, error) { return d.once(ctx, read, do) })
+	}()
 	if d.aside != nil && errors.Is(err, ErrCorrupt) {
-		return errors.Join(err, d.aside())
+		return d.giveUp(err)
 	}
 	return err
 }
