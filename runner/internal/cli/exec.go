@@ -3,10 +3,12 @@ package cli
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +19,8 @@ import (
 
 	"github.com/outrider-run/outrider/runner/internal/config"
 	"github.com/outrider-run/outrider/runner/internal/engine"
+	"github.com/outrider-run/outrider/runner/internal/ledger"
+	"github.com/outrider-run/outrider/runner/internal/redact"
 	"github.com/outrider-run/outrider/runner/internal/run"
 	"github.com/outrider-run/outrider/runner/internal/state"
 )
@@ -30,6 +34,9 @@ type execRequest struct {
 	outcomes map[int]run.Outcome
 	skip     int
 	verbose  bool
+	name     string
+	config   config.Config
+	claiming
 }
 
 func (a *app) exec() *cli.Command {
@@ -65,11 +72,12 @@ func execFlags() []cli.Flag {
 		&cli.StringFlag{Name: "exit-codes", Usage: "`CODE=MEANING,…`; MEANING is success, skip, fail, retry or permanent"},
 		configFlag(),
 		&cli.BoolFlag{Name: "v", Usage: "say how it ended", DisableDefaultText: true},
-	}, engineFlags()...)
+		&cli.StringFlag{Name: "name", Usage: "record the command as `NAME`", DefaultText: "exec or sh"},
+	}, slices.Concat(claimFlags(), engineFlags())...)
 }
 
 func parseExec(c *cli.Context) (execRequest, error) {
-	r := execRequest{verbose: c.Bool("v")}
+	r := execRequest{verbose: c.Bool("v"), name: cmp.Or(c.String("name"), c.Command.Name)}
 	r.spec = run.Spec{Timeout: c.Duration("timeout"), IdleTimeout: c.Duration("idle-timeout")}
 	if r.spec.Timeout < 0 || r.spec.IdleTimeout < 0 {
 		return r, usage("--timeout and --idle-timeout cannot be negative")
@@ -79,17 +87,19 @@ func parseExec(c *cli.Context) (execRequest, error) {
 		return r, err
 	}
 	r.skip = r.engine.SkipCode()
-	r.outcomes, err = exitCodes(c.String("exit-codes"), c.String("config"))
+	if r.claiming, err = parseClaims(c, r.engine); err != nil {
+		return r, err
+	}
+	if r.config, err = config.Load(c.String("config"), os.Getenv); err != nil {
+		return r, &exit{exitUsage, err}
+	}
+	r.outcomes, err = exitCodes(c.String("exit-codes"), r.config)
 	return r, err
 }
 
 // exitCodes are the meanings of exit codes: those of the config, over which a
 // flag such as 3=permanent,99=skip wins code by code.
-func exitCodes(flag, file string) (map[int]run.Outcome, error) {
-	cfg, err := config.Load(file, os.Getenv)
-	if err != nil {
-		return nil, &exit{exitUsage, err}
-	}
+func exitCodes(flag string, cfg config.Config) (map[int]run.Outcome, error) {
 	outcomes := map[int]run.Outcome{}
 	for code, m := range cfg.ExitCodes {
 		outcomes[int(code)] = outcome(m)
@@ -140,14 +150,26 @@ func (a *app) doExec(ctx context.Context, r execRequest) error {
 	}
 	var sweep sync.WaitGroup
 	sweep.Go(func() { _, _ = d.Sweep(ctx) })
+	rec := a.commandRecorder(id, r, d)
+	rec.record(ctx, r.engine, dir.Live)
 	x, err := a.command(r, id, dir, kill)
 	if err != nil {
 		return host(err)
 	}
-	o := run.Do(ctx, r.spec, x, silent{}, func(run.Outcome, time.Duration) {})
+	x.Log = rec.log
+	o, err := rec.through(ctx, func(ctx context.Context) run.Outcome {
+		if !rec.granted() {
+			return run.Outcome{State: run.Waiting}
+		}
+		return run.Do(ctx, r.spec, x, silent{}, func(run.Outcome, time.Duration) {})
+	}, redact.New(nil))
 	sweep.Wait()
+	rec.close(context.WithoutCancel(ctx))
 	if err := dir.Close(); err != nil {
 		a.say("remove the run's folder: %v", err)
+	}
+	if err != nil {
+		return err
 	}
 	a.sayEnd(r, o, time.Since(began))
 	if code := o.CommandExit(r.skip); code != 0 {
@@ -156,11 +178,35 @@ func (a *app) doExec(ctx context.Context, r execRequest) error {
 	return nil
 }
 
+func (a *app) commandRecorder(id string, r execRequest, d state.Dir) *recorder {
+	rec := &recorder{
+		ask: r.claiming, config: r.config, dir: d, budget: r.engine.StopBudget(), skip: r.skip, joins: r.orphan.joins, say: a.say,
+	}
+	rec.req.Run = ledger.Run{ID: id, Component: r.name, Command: true, Params: argvParams(r.argv, r.engine.Identity.Delivery)}
+	return rec
+}
+
+// argvParams is a command as the ledger compares it. The random part of Digdag's
+// runner script is another in each delivery of the same task.
+func argvParams(argv []string, delivery string) json.RawMessage {
+	same := slices.Clone(argv)
+	if delivery != "" {
+		for i := range same {
+			same[i] = strings.ReplaceAll(same[i], "-"+delivery+"/", "/")
+		}
+	}
+	text, err := json.Marshal(map[string]any{"argv": same})
+	if err != nil { // strings always can
+		return json.RawMessage("{}")
+	}
+	return text
+}
+
 // sayEnd is silent about what the command itself decided: under `sh` not a byte
 // may differ from the shell alone. It does not wait long for a reader that hangs:
 // a run that was stopped has to end.
 func (a *app) sayEnd(r execRequest, o run.Outcome, took time.Duration) {
-	hosts := o.State == run.TimedOut || o.State == run.Cancelled || o.Code == "host"
+	hosts := o.State == run.TimedOut || o.State == run.Cancelled || o.Code == "host" || o.Code == run.CodeBusy || o.Code == run.CodeLeaseLost
 	if !r.verbose && !hosts {
 		return
 	}
@@ -190,7 +236,7 @@ func (a *app) command(r execRequest, id string, dir *state.RunDir, kill <-chan s
 	return &run.Command{
 		Guard: guard,
 		Argv:  r.argv,
-		Env:   append(os.Environ(), "OUTRIDER_TMPDIR="+dir.Path, "OUTRIDER_RUN="+ancestors(id)),
+		Env:   append(childEnviron(), "OUTRIDER_TMPDIR="+dir.Path, "OUTRIDER_RUN="+ancestors(id)),
 		Dir:   dir.Path, Live: dir.Live,
 		Stdin: a.In, Stdout: a.Out, Stderr: a.Err,
 		Inherit:    isatty.IsTerminal(a.Out.Fd()) && r.spec.IdleTimeout == 0,
@@ -200,6 +246,11 @@ func (a *app) command(r execRequest, id string, dir *state.RunDir, kill <-chan s
 		Say:        a.say,
 		Outcomes:   r.outcomes,
 	}, nil
+}
+
+// childEnviron is the host's own, but for what was meant for this run alone.
+func childEnviron() []string {
+	return slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "OUTRIDER_FORCE=") })
 }
 
 // guardPath finds outrider-guard beside this program, else on PATH.

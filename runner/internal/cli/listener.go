@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/outrider-run/outrider/runner/internal/ledger"
 	"github.com/outrider-run/outrider/sdk/protocol/taskv1"
 )
 
@@ -17,6 +17,8 @@ import (
 type listener struct {
 	talk      *talk
 	artifacts string
+	recorder  *recorder
+	progress  time.Time // when it was recorded last
 }
 
 func (l *listener) Log(line *taskv1.LogLine) { l.talk.line(line) }
@@ -28,15 +30,18 @@ func (l *listener) Progress(done, total float64, note string) {
 	if text != "" {
 		l.talk.say(hclog.Info, "%s", text)
 	}
+	l.recorder.progress(&l.progress, done, total, note)
 }
 
 func (l *listener) Alive() {}
 
-// Checkpoint has nowhere to store the value yet: that takes the ledger.
-func (l *listener) Checkpoint(context.Context, []byte) error { return nil }
+// Checkpoint returns when the value is stored.
+func (l *listener) Checkpoint(ctx context.Context, value []byte) error {
+	return l.recorder.checkpoint(ctx, value)
+}
 
 // Artifact checks that the file which the task reports is there whole.
-func (l *listener) Artifact(_ context.Context, a *taskv1.Artifact) error {
+func (l *listener) Artifact(ctx context.Context, a *taskv1.Artifact) error {
 	name := a.GetName()
 	if !filepath.IsLocal(name) {
 		return fmt.Errorf("artifact %q: a name may not lead out of the run's folder", name)
@@ -48,10 +53,14 @@ func (l *listener) Artifact(_ context.Context, a *taskv1.Artifact) error {
 	if st.Size() != a.GetSize() {
 		return fmt.Errorf("artifact %q: %d bytes on disk, %d reported", name, st.Size(), a.GetSize())
 	}
-	l.talk.say(hclog.Info, "artifact %s: %s", name, filepath.Join(l.artifacts, name))
+	path := filepath.Join(l.artifacts, name)
+	if err := l.recorder.artifact(ctx, ledger.Artifact{Name: name, Path: path, Size: a.GetSize(), SHA256: a.GetSha256()}); err != nil {
+		return fmt.Errorf("artifact %q: %w", name, err)
+	}
+	l.talk.say(hclog.Info, "artifact %s: %s", name, path)
 	return nil
 }
 
-func (l *listener) Open(_ context.Context, task, name string) (string, error) {
-	return "", errors.New("open artifact " + name + " of task " + task + ": this host keeps no ledger of other tasks' runs")
+func (l *listener) Open(ctx context.Context, task, name string) (string, error) {
+	return l.recorder.openArtifact(ctx, task, name)
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"os"
+	"sync/atomic"
 
 	"github.com/urfave/cli/v2"
 
@@ -11,30 +12,35 @@ import (
 )
 
 // orphan is what a run does when its engine is gone.
-type orphan string
+type orphan struct {
+	// policy is stop, finish, or empty for the engine's own: under Digdag a run
+	// finishes while the copy that Digdag makes would join it, else it stops.
+	policy string
+	joins  *atomic.Bool
+}
 
 const (
 	// orphanStop stops the run as a signal would.
-	orphanStop orphan = "stop"
+	orphanStop = "stop"
 	// orphanFinish lets it run to its end.
-	orphanFinish orphan = "finish"
+	orphanFinish = "finish"
 )
 
 func engineFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "engine", Usage: "take `NAME` (digdag, airflow, none) for the caller", DefaultText: "found out"},
-		&cli.StringFlag{Name: "on-orphan", Usage: "`stop` or finish when the engine is gone", Value: string(orphanStop)},
+		&cli.StringFlag{Name: "on-orphan", Usage: "`stop` or finish when the engine is gone", DefaultText: "finish what Digdag's next copy joins, else stop"},
 	}
 }
 
 func parseEngine(c *cli.Context) (engine.Engine, orphan, error) {
 	name, err := engine.Parse(c.String("engine"))
 	if err != nil {
-		return engine.Engine{}, "", usage("--%w", err)
+		return engine.Engine{}, orphan{}, usage("--%w", err)
 	}
-	o := orphan(c.String("on-orphan"))
-	if o != orphanStop && o != orphanFinish {
-		return engine.Engine{}, "", usage("--on-orphan %q: want stop or finish", o)
+	o := orphan{policy: c.String("on-orphan"), joins: new(atomic.Bool)}
+	if o.policy != "" && o.policy != orphanStop && o.policy != orphanFinish {
+		return engine.Engine{}, orphan{}, usage("--on-orphan %q: want stop or finish", o.policy)
 	}
 	return detect(name), o, nil
 }
@@ -73,7 +79,7 @@ func begin(ctx context.Context, e engine.Engine, o orphan) (_ context.Context, k
 
 // watch ends ctx when the engine is gone, unless the run is to finish.
 func (o orphan) watch(ctx context.Context, e engine.Engine) (context.Context, func(), error) {
-	if o == orphanFinish || e.Name == engine.None {
+	if o.policy == orphanFinish || e.Name == engine.None {
 		return ctx, func() {}, nil
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -85,7 +91,9 @@ func (o orphan) watch(ctx context.Context, e engine.Engine) (context.Context, fu
 	go func() {
 		select {
 		case why := <-gone:
-			cancel(run.Orphaned(why))
+			if o.policy != "" || e.Name != engine.Digdag || !o.joins.Load() {
+				cancel(run.Orphaned(why))
+			}
 		case <-ctx.Done():
 		}
 	}()

@@ -25,7 +25,9 @@ type prepared struct {
 	opened *opened
 	// params are for the plugin's eyes: secrets are replaced by their values.
 	params json.RawMessage
-	redact *redact.Redactor
+	// recorded are for the ledger's: secrets are references.
+	recorded json.RawMessage
+	redact   *redact.Redactor
 }
 
 // find looks a component up; the error of a miss names what is near.
@@ -85,7 +87,7 @@ func (a *app) prepare(ctx context.Context, r runRequest) (*prepared, error) {
 	if err := a.confirm(e, r.yes); err != nil {
 		return nil, err
 	}
-	p := &prepared{entry: e, opened: o}
+	p := &prepared{entry: e, opened: o, recorded: resolved.Redacted()}
 	values, secrets, err := resolved.WithSecrets(ctx, params.Lookup{Env: os.LookupEnv})
 	if err != nil {
 		return nil, badParams(err, r.name)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -29,6 +30,8 @@ type runRequest struct {
 	engine engine.Engine
 	orphan orphan
 	setup  setup
+	claiming
+	rerunOf string
 }
 
 func (a *app) run() *cli.Command {
@@ -57,7 +60,7 @@ func (a *app) run() *cli.Command {
 			&cli.BoolFlag{Name: "dry-run", Usage: "show the resolved parameters and where each came from; run nothing", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "yes", Usage: "run a destructive component without asking", DisableDefaultText: true},
 			&cli.IntFlag{Name: "skip-code", Usage: "exit with `N` when the component skips", DefaultText: "99 under Airflow, else 0"},
-		}, append(engineFlags(), setupFlags()...)...),
+		}, slices.Concat(claimFlags(), engineFlags(), setupFlags())...),
 		OnUsageError: onUsage,
 		Action: func(c *cli.Context) error {
 			r, err := parseRun(c)
@@ -85,6 +88,9 @@ func parseRun(c *cli.Context) (runRequest, error) {
 	}
 	var err error
 	if r.engine, r.orphan, err = parseEngine(c); err != nil {
+		return r, err
+	}
+	if r.claiming, err = parseClaims(c, r.engine); err != nil {
 		return r, err
 	}
 	if !c.IsSet("skip-code") {
@@ -122,10 +128,6 @@ func (a *app) doRun(ctx context.Context, r runRequest) error {
 	o, err := a.execute(ctx, kill, id, r, p, t)
 	if err != nil {
 		return err
-	}
-	o.Message = p.redact.String(o.Message)
-	if o.State == run.Success {
-		o.Output = p.redact.JSON(o.Output)
 	}
 	return a.deliver(id, r, o, t, time.Since(began))
 }

@@ -28,6 +28,8 @@ type talk struct {
 	// other way to log a line under the time at which the task wrote it.
 	at       time.Time
 	progress progress
+	// keep takes every line of the task's for the full log; may be nil.
+	keep func(at time.Time, level, text string)
 }
 
 func newTalk(w io.Writer, name, format string, level hclog.Level) *talk {
@@ -67,8 +69,12 @@ func (t *talk) line(l *taskv1.LogLine) {
 		fields = append(fields, "source", s)
 	}
 	fields = append(fields, t.fields(l.GetFields())...)
+	text := t.redact.String(l.GetMessage())
 	t.at = time.Unix(0, l.GetUnixNano())
-	t.log.Log(level, t.redact.String(l.GetMessage()), fields...)
+	t.log.Log(level, text, fields...)
+	if t.keep != nil {
+		t.keep(t.at, level.String(), withFields(text, fields))
+	}
 	t.at = time.Time{}
 }
 
@@ -122,4 +128,12 @@ func (t *talk) outcome(id string, o run.Outcome, took time.Duration) {
 	default:
 		fmt.Fprintf(t.w, "outrider: %s: run %s: %s\n", t.log.Name(), id, o.Line())
 	}
+}
+
+// withFields is a log line's text with its pairs behind it.
+func withFields(text string, fields []any) string {
+	for i := 0; i+1 < len(fields); i += 2 {
+		text += fmt.Sprintf(" %v=%v", fields[i], fields[i+1])
+	}
+	return text
 }

@@ -103,3 +103,15 @@ func words(resource string) string {
 	}
 	return fmt.Sprintf("%s %q", kind, name)
 }
+
+// DistinctClaims refuses a resource that is claimed twice in one request.
+func DistinctClaims(claims []Claim) error {
+	seen := map[string]bool{}
+	for _, c := range claims {
+		if seen[c.resource] {
+			return fmt.Errorf("%s is claimed twice", words(c.resource))
+		}
+		seen[c.resource] = true
+	}
+	return nil
+}

@@ -48,6 +48,9 @@ func causeOf(ctx context.Context) *Cause {
 	return &Cause{State: Cancelled, Code: CodeCancelled, Reason: context.Cause(ctx).Error()}
 }
 
+// OutcomeOf is the outcome of a run that was stopped before it had begun.
+func OutcomeOf(ctx context.Context) Outcome { return ended(Outcome{}, causeOf(ctx)) }
+
 func signalName(sig syscall.Signal) string {
 	switch sig {
 	case syscall.SIGINT:

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"io"
 	"os"
 	"strconv"
 	"syscall"
@@ -34,6 +35,8 @@ type Command struct {
 	Kill <-chan struct{}
 	// Say takes what people should know meanwhile.
 	Say func(format string, args ...any)
+	// Log takes a copy of the output; nil for none. Inherited output has none.
+	Log io.Writer
 	// Outcomes turns exit codes into outcomes; codes that are not in it are
 	// failures, 0 is a success.
 	Outcomes map[int]Outcome
@@ -210,6 +213,8 @@ func (o Outcome) CommandExit(skip int) int {
 		return 0
 	case o.Permanent && own != codeNotRun:
 		return 3
+	case o.Code == CodeBusy && o.Command == nil:
+		return codeBusy
 	case own != 0:
 		return own
 	}

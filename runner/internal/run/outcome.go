@@ -33,6 +33,8 @@ const (
 	CodeCancelled   = "cancelled"
 	CodeOrphaned    = "orphaned"
 	CodeUndelivered = "output_undelivered"
+	CodeBusy        = "busy"
+	CodeLeaseLost   = "lease_lost"
 )
 
 // Outcome is how an attempt or a run ended.
@@ -64,6 +66,9 @@ type Outcome struct {
 	Command *int
 }
 
+// codeBusy is the exit code of a run that gave up waiting (EX_TEMPFAIL).
+const codeBusy = 75
+
 // Exit returns the exit code of `outrider run` (design, section 6). skip is the
 // code of a skipped run.
 func (o Outcome) Exit(skip int) int {
@@ -84,6 +89,8 @@ func (o Outcome) Exit(skip int) int {
 		return 5
 	case o.Permanent:
 		return 3
+	case o.Code == CodeBusy:
+		return codeBusy
 	default:
 		return 1
 	}

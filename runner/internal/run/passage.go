@@ -3,6 +3,7 @@ package run
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -19,12 +20,13 @@ type passage struct {
 	lanes              []lane
 	own                []*os.File // the child's ends, closed once it is started
 	alive              func()
+	log                io.Writer // may be nil
 }
 
 type lane struct{ from, to *os.File }
 
 func newPassage(x *Command, alive func()) (*passage, error) {
-	p := &passage{childOut: x.Stdout, childErr: x.Stderr, alive: alive}
+	p := &passage{childOut: x.Stdout, childErr: x.Stderr, alive: alive, log: x.Log}
 	if x.Inherit {
 		return p, nil
 	}
@@ -94,6 +96,9 @@ func (p *passage) carry(l lane) {
 		n, err := l.from.Read(buf)
 		if n > 0 {
 			p.alive()
+			if p.log != nil {
+				_, _ = p.log.Write(buf[:n]) // it keeps its own errors
+			}
 			if _, err := l.to.Write(buf[:n]); err != nil {
 				return
 			}

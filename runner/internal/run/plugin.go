@@ -16,6 +16,9 @@ type Plugin struct {
 	Start *taskv1.Start
 	// Kill, once closed, ends an attempt at once instead of asking it to stop.
 	Kill <-chan struct{}
+	// Gate is asked once the plugin is up: it may wait, and change what is sent. The
+	// plugin is ended again, and the outcome is Waiting, when it says no. nil: go on.
+	Gate func(ctx context.Context, start *taskv1.Start) bool
 }
 
 // Execute starts the plugin, runs the component and ends the plugin.
@@ -29,6 +32,9 @@ func (x *Plugin) Execute(ctx context.Context, attempt int, l Listener) Outcome {
 	defer p.Close()
 	defer onClose(x.Kill, p.Kill)()
 	start := x.Start
+	if x.Gate != nil && !x.Gate(ctx, start) {
+		return Outcome{State: Waiting}
+	}
 	start.Attempt += int32(attempt - 1)
 	defer func() { start.Attempt -= int32(attempt - 1) }()
 	res, err := p.Execute(ctx, start, l)
