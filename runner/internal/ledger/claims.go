@@ -130,36 +130,32 @@ func (l *Ledger) Forget(ctx context.Context, key string) (had bool, err error) {
 	return had, err
 }
 
-// ReleaseLock takes a lock from whoever holds it, and those for lost who do: what
-// they still do is no longer protected, and their ends are kept as late results.
-func (l *Ledger) ReleaseLock(ctx context.Context, name string) (from []string, err error) {
+// ReleaseLock takes a lock from whoever holds it, and says why. Those are lost: their
+// hosts end them as soon as they see it; what they do until then is no longer
+// protected, and their ends are kept as late results.
+func (l *Ledger) ReleaseLock(ctx context.Context, name, why string) (from []string, err error) {
 	err = l.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		from = nil
 		now, err := tx.Now(ctx)
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `SELECT run FROM outrider_claims WHERE resource = ? AND ticket = 0`, lockPrefix+name)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			var id string
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
-			from = append(from, id)
-		}
-		if err := rows.Err(); err != nil {
+		if from, err = texts(ctx, tx, `SELECT run FROM outrider_claims WHERE resource = ? AND ticket = 0`, lockPrefix+name); err != nil {
 			return err
 		}
 		for _, id := range from {
 			if err := lose(ctx, tx, id, now); err != nil {
 				return err
 			}
+			_, err := tx.Exec(ctx, `UPDATE outrider_runs SET code = 'released', message = ?, cancel = ? WHERE id = ?`, why, why, id)
+			if err != nil {
+				return err
+			}
 		}
 		return nil
 	})
+	if err != nil {
+		err = fmt.Errorf("release %s: %w", words(lockPrefix+name), err)
+	}
 	return from, err
 }

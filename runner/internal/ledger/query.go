@@ -5,8 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/db"
 	"github.com/outrider-run/outrider/runner/internal/run"
@@ -28,58 +33,130 @@ type Filter struct {
 
 // List returns runs, the newest first, without their log tails.
 func (l *Ledger) List(ctx context.Context, f Filter) (runs []Run, err error) {
-	where, args := f.where()
-	query := `SELECT ` + strings.Replace(columns, "log_tail", "''", 1) + ` FROM outrider_runs` + where + ` ORDER BY id DESC`
-	if f.Limit > 0 {
-		query += ` LIMIT ?`
-		args = append(args, f.Limit)
-	}
 	err = l.db.Read(ctx, func(ctx context.Context, tx *db.Tx) error {
-		runs, err = list(ctx, tx, query, args...)
-		return err
+		runs = nil
+		for _, one := range f.perState() {
+			query, args := one.query(strings.Replace(columns, "log_tail", "''", 1))
+			query += ` ORDER BY ` + f.id() + ` DESC`
+			if f.Limit > 0 {
+				query += ` LIMIT ?`
+				args = append(args, f.Limit)
+			}
+			some, err := list(ctx, tx, query, args...)
+			if err != nil {
+				return err
+			}
+			runs = append(runs, some...)
+		}
+		return nil
 	})
 	if err != nil {
-		err = fmt.Errorf("list runs: %w", err)
+		return nil, fmt.Errorf("list runs: %w", err)
 	}
-	return runs, err
+	slices.SortFunc(runs, func(a, b Run) int { return strings.Compare(b.ID, a.ID) })
+	if f.Limit > 0 && len(runs) > f.Limit {
+		runs = runs[:f.Limit]
+	}
+	return runs, nil
 }
 
-func (f Filter) where() (string, []any) {
+// Count is how many runs a filter picks, whatever its Limit.
+func (l *Ledger) Count(ctx context.Context, f Filter) (n int, err error) {
+	err = l.db.Read(ctx, func(ctx context.Context, tx *db.Tx) error {
+		n = 0
+		for _, one := range f.perState() {
+			query, args := one.query(`count(*)`)
+			var some int
+			if err := tx.QueryRow(ctx, query, args...).Scan(&some); err != nil {
+				return err
+			}
+			n += some
+		}
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("count runs: %w", err)
+	}
+	return n, err
+}
+
+// perState are filters that together pick the same, each of one state at most: its
+// index then has the runs in their order, and a page costs what is on it.
+func (f Filter) perState() []Filter {
+	if len(f.States) < 2 {
+		return []Filter{f}
+	}
+	states := slices.Clone(f.States)
+	slices.Sort(states)
+	var all []Filter
+	for _, s := range slices.Compact(states) {
+		one := f
+		one.States = []run.State{s}
+		all = append(all, one)
+	}
+	return all
+}
+
+// clockSlack is how far the time in an id, of the host's clock, may be from the
+// ledger's.
+const clockSlack = 24 * time.Hour
+
+// id is the column by which runs are ordered: of the index that leads.
+func (f Filter) id() string {
+	if len(f.Labels) > 0 {
+		return `l0.run`
+	}
+	return `id`
+}
+
+// query selects what from the runs of the filter, which names one state at most.
+func (f Filter) query(what string) (string, []any) {
 	var terms []string
 	var args []any
 	add := func(term string, values ...any) {
 		terms, args = append(terms, term), append(args, values...)
 	}
-	if len(f.States) > 0 {
-		var states []any
-		for _, s := range f.States {
-			states = append(states, string(s))
-		}
-		add(`state IN (?`+strings.Repeat(", ?", len(states)-1)+`)`, states...)
+	from := `outrider_runs`
+	for i, name := range slices.Sorted(maps.Keys(f.Labels)) {
+		// The first label leads: its index has the runs in their order.
+		l := "l" + strconv.Itoa(i)
+		from += ` JOIN outrider_labels ` + l + ` ON ` + l + `.run = id`
+		add(l+`.name = ? AND `+l+`.value = ?`, name, f.Labels[name])
+	}
+	for _, s := range f.States {
+		add(`state = ?`, string(s))
 	}
 	if f.Component != "" {
 		add(`component = ?`, f.Component)
 	}
 	if f.Workflow != "" {
-		add(`workflow = ?`, f.Workflow)
+		add(`workflow = ? AND workflow <> ''`, f.Workflow) // the index leaves out those without
 	}
-	for name, value := range f.Labels {
-		add(`id IN (SELECT run FROM outrider_labels WHERE name = ? AND value = ?)`, name, value)
-	}
-	// An id sorts by its time.
+	// The bound of the id spares looking at all that is older.
 	if !f.Since.IsZero() {
-		add(`asked_at >= ?`, f.Since.UnixMilli())
+		add(`asked_at >= ? AND `+f.id()+` >= ?`, f.Since.UnixMilli(), idAt(f.Since.Add(-clockSlack)))
 	}
 	if !f.Until.IsZero() {
-		add(`asked_at < ?`, f.Until.UnixMilli())
+		add(`asked_at < ? AND `+f.id()+` < ?`, f.Until.UnixMilli(), idAt(f.Until.Add(clockSlack)))
 	}
 	if f.Before != "" {
-		add(`id < ?`, f.Before)
+		add(f.id()+` < ?`, f.Before)
 	}
-	if len(terms) == 0 {
-		return "", nil
+	query := `SELECT ` + what + ` FROM ` + from
+	if len(terms) > 0 {
+		query += ` WHERE ` + strings.Join(terms, ` AND `)
 	}
-	return ` WHERE ` + strings.Join(terms, ` AND `), args
+	return query, args
+}
+
+// idAt is the smallest id of a time.
+func idAt(t time.Time) string {
+	var id ulid.ULID
+	ms := min(max(t.UnixMilli(), 0), int64(ulid.MaxTime()))
+	if id.SetTime(uint64(ms)) != nil {
+		return ""
+	}
+	return id.String()
 }
 
 func list(ctx context.Context, tx *db.Tx, query string, args ...any) ([]Run, error) {
