@@ -21,8 +21,8 @@ type file struct {
 		Dir folder `json:"dir"`
 	} `json:"artifacts"`
 	Prune struct {
-		After timeout `json:"after"`
-		Above size    `json:"above"`
+		After age  `json:"after"`
+		Above size `json:"above"`
 	} `json:"prune"`
 }
 
