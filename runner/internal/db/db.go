@@ -104,7 +104,9 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	return nil, errors.New("the URL of a database begins with sqlite:/ or postgres://")
 }
 
-// Close gives the connections up, when the transactions under way have ended.
+// Close gives the connections up, when the transactions under way have ended. The
+// last one on a SQLite file moves its WAL into it, which costs several fsyncs: a
+// process that is about to exit may leave that to the commits of others.
 func (d *DB) Close() error {
 	d.using.Lock()
 	defer d.using.Unlock()

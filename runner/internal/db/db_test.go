@@ -78,3 +78,28 @@ func TestNow(t *testing.T) {
 		}
 	})
 }
+
+// TestContextEndsAWait for the write lock of another process.
+func TestContextEndsAWait(t *testing.T) {
+	each(t, func(t *testing.T, url string) {
+		one, two := open(t, url, steps(1)), open(t, url, steps(1))
+		err := one.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			if err := tx.Lock(ctx, "all"); err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+			defer cancel()
+			err := two.Write(ctx, func(ctx context.Context, tx *db.Tx) error { return tx.Lock(ctx, "all") })
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("the wait ended with %v", err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := two.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error { return tx.Lock(ctx, "all") }); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 
@@ -57,6 +58,17 @@ func explain(at string, err error) error {
 		return err
 	}
 	return &fault{kind: kind, at: at, why: why, err: err}
+}
+
+// inDoubt says what the error of a commit means. Where SQLite could write and not
+// sync, a later reader may yet find the commit.
+func inDoubt(at string, err error) error {
+	lite, ok := errors.AsType[*sqlite.Error](err)
+	err = explain(at, err)
+	if ok && lite.Code()&0xff == sqlite3.SQLITE_IOERR {
+		return fmt.Errorf("%w: %w", ErrInDoubt, err)
+	}
+	return err
 }
 
 // meaning is what a driver's error means; kind is nil when it is about a statement
@@ -128,6 +140,12 @@ func fatal(e *pgconn.PgError) bool {
 	return severity == "FATAL" || severity == "PANIC"
 }
 
+// readOnlyServer reports whether the server takes no writes.
+func readOnlyServer(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "25006"
+}
+
 // transient reports whether another try of the whole transaction may help.
 func transient(err error) bool {
 	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
@@ -136,7 +154,7 @@ func transient(err error) bool {
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		_, kind := pgMeaning(pg)
-		return pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "25006" || kind == ErrUnreachable //nolint:errorlint // it is one of ours
+		return pg.Code == "40001" || pg.Code == "40P01" || readOnlyServer(err) || kind == ErrUnreachable //nolint:errorlint // it is one of ours
 	}
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	return connecting

@@ -51,28 +51,36 @@ func tooNew(at string, version, newest int64) error {
 // migrate runs what is missing on conn, inside of the transaction that is open
 // there, so that all of it takes place or nothing. Who else would migrate waits
 // for that transaction.
-func migrate(ctx context.Context, conn *sql.Conn, kind Kind, sub fs.FS, table string) error {
+func migrate(ctx context.Context, conn *sql.Conn, kind Kind, sub fs.FS, table string) (err error) {
 	dialect := goose.DialectSQLite3
 	if kind == Postgres {
 		dialect = goose.DialectPostgres
 	}
-	return conn.Raw(func(c any) error {
-		inner, ok := c.(statements)
-		if !ok {
-			return fmt.Errorf("the driver's %T takes no statements", c)
-		}
-		pool := sql.OpenDB(nested{inner})
-		pool.SetMaxOpenConns(1)
-		defer pool.Close() //nolint:errcheck // there is nothing to close
-		p, err := goose.NewProvider(dialect, pool, sub, goose.WithTableName(table), goose.WithDisableGlobalRegistry(true))
-		if err != nil {
-			return fmt.Errorf("read the migrations: %w", err)
-		}
-		if _, err := p.Up(ctx); err != nil {
-			return fmt.Errorf("migrate: %w", err)
-		}
+	raw := conn.Raw(func(c any) error {
+		// Not returned: for a bad connection Raw would wait for the end of its own
+		// transaction to close it.
+		err = up(ctx, c, dialect, sub, table)
 		return nil
 	})
+	return errors.Join(err, raw)
+}
+
+func up(ctx context.Context, conn any, dialect goose.Dialect, sub fs.FS, table string) error {
+	inner, ok := conn.(statements)
+	if !ok {
+		return fmt.Errorf("the driver's %T takes no statements", conn)
+	}
+	pool := sql.OpenDB(nested{inner})
+	pool.SetMaxOpenConns(1)
+	defer pool.Close() //nolint:errcheck // there is nothing to close
+	p, err := goose.NewProvider(dialect, pool, sub, goose.WithTableName(table), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
 }
 
 // statements is what a driver's connection has to offer.

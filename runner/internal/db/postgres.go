@@ -45,8 +45,8 @@ func openPostgres(ctx context.Context, rawURL string, o Options) (*DB, error) {
 		return listen(ctx, config, at, channel)
 	}
 	err = persist(ctx, func() (bool, error) {
-		err := d.updatePostgres(ctx, newest, sub, o)
-		return transient(err), explain(at, err)
+		// A commit in doubt is looked up by trying again.
+		return d.connected(ctx, func(conn *sql.Conn) error { return d.updatePostgres(ctx, conn, newest, sub, o) })
 	})
 	if err != nil {
 		_ = d.Close()
@@ -83,12 +83,7 @@ func parse(rawURL string) (config *pgx.ConnConfig, at string, err error) {
 }
 
 // updatePostgres brings the schema up to date: one query when it is so already.
-func (d *DB) updatePostgres(ctx context.Context, newest int64, sub fs.FS, o Options) error {
-	conn, err := d.sql.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close() //nolint:errcheck // it only goes back to the pool
+func (d *DB) updatePostgres(ctx context.Context, conn *sql.Conn, newest int64, sub fs.FS, o Options) error {
 	version, err := pgVersion(ctx, conn, o.Table)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == "42P01" || pg.Code == "3F000") {
 		version, err = 0, nil // no such table, no such schema
@@ -165,9 +160,9 @@ func (c pgConn) IsClosed() bool { return c.Conn.Conn().IsClosed() }
 // BeginTx begins with two statements in one round trip. Pgpool-II besides sends
 // all of a transaction that begins so to the primary.
 func (c pgConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	begin := "begin isolation level read committed read write"
+	begin := "begin isolation level read committed"
 	if o.ReadOnly {
-		begin = "begin isolation level read committed read only"
+		begin += " read only"
 	}
 	if c.IsClosed() {
 		return nil, driver.ErrBadConn
@@ -185,15 +180,18 @@ type pgTx struct {
 }
 
 // Commit awaits the answer also when the context has ended, since without it
-// nobody knows what took place.
+// nobody knows what took place. pgconn.SafeToRetry is not asked: of a connection
+// that breaks after a simple query was sent it says that nothing was (pgx 5.12).
 func (t pgTx) Commit() error {
+	if t.tx.Conn().IsClosed() {
+		return driver.ErrBadConn
+	}
 	ctx, cancel := context.WithTimeout(t.ctx, commitPatience)
 	defer cancel()
 	err := t.tx.Commit(ctx)
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	switch {
-	case err == nil, errors.Is(err, pgx.ErrTxCommitRollback), pgconn.SafeToRetry(err), ok && !fatal(pg):
-		return err // there is an answer, or there was no question
+	if err == nil || errors.Is(err, pgx.ErrTxCommitRollback) || ok && !fatal(pg) {
+		return err // there is an answer
 	}
 	return fmt.Errorf("%w: %w", ErrInDoubt, err)
 }

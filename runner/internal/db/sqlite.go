@@ -24,7 +24,10 @@ const (
 	// busySlice is SQLite's part of a wait, which nothing interrupts; between two of
 	// them the context is asked.
 	busySlice = 100 * time.Millisecond
-	noLocks   = "its file system has no working file locks: put it on a local disk"
+	// checkpointPages is how large the WAL becomes. Whoever opens a file that was left
+	// without Close reads all of it.
+	checkpointPages = 256
+	noLocks         = "its file system has no working file locks: put it on a local disk"
 )
 
 func openSQLite(ctx context.Context, path string, o Options) (*DB, error) {
@@ -53,8 +56,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	if err == nil {
 		d.aside = func() error { return d.moveAside(path, file) }
 		err = persist(ctx, func() (bool, error) {
-			err := d.updateSQLite(ctx, newest, sub, o)
-			return transient(err), explain(path, err)
+			return d.connected(ctx, func(conn *sql.Conn) error { return d.updateSQLite(ctx, conn, newest, sub, o) })
 		})
 	}
 	switch {
@@ -75,7 +77,8 @@ func dsn(path string, durable bool) string {
 		synchronous = "FULL"
 	}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf(
-		"_busy_timeout=%d&_txlock=immediate&_foreign_keys=1&_synchronous=%s&_error_rc=1", busySlice.Milliseconds(), synchronous)}
+		"_busy_timeout=%d&_txlock=immediate&_foreign_keys=1&_synchronous=%s&_error_rc=1&_pragma=wal_autocheckpoint(%d)",
+		busySlice.Milliseconds(), synchronous, checkpointPages)}
 	return u.String()
 }
 
@@ -151,12 +154,7 @@ func create(path string) error {
 }
 
 // updateSQLite brings the file up to date: one query when it is so already.
-func (d *DB) updateSQLite(ctx context.Context, newest int64, sub fs.FS, o Options) error {
-	conn, err := d.sql.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close() //nolint:errcheck // it only goes back to the pool
+func (d *DB) updateSQLite(ctx context.Context, conn *sql.Conn, newest int64, sub fs.FS, o Options) error {
 	version, err := d.liteVersion(ctx, conn, newest, o)
 	if err != nil || version == newest {
 		return err

@@ -55,7 +55,10 @@ func (d *DB) transact(ctx context.Context, read bool, do func(ctx context.Contex
 		if d.damaged != nil {
 			return d.damaged
 		}
-		return persist(ctx, func() (bool, error) { return d.once(ctx, read, do) })
+		return persist(ctx, func() (bool, error) {
+			again, err := d.connected(ctx, func(conn *sql.Conn) error { return d.once(ctx, conn, read, do) })
+			return again && !errors.Is(err, ErrInDoubt), err
+		})
 	}()
 	if d.aside != nil && errors.Is(err, ErrCorrupt) {
 		return d.giveUp(err)
@@ -63,37 +66,49 @@ func (d *DB) transact(ctx context.Context, read bool, do func(ctx context.Contex
 	return err
 }
 
-// once tries a transaction, and reports whether another try may help.
-func (d *DB) once(ctx context.Context, read bool, do func(ctx context.Context, tx *Tx) error) (again bool, err error) {
-	conn, err := d.sql.Conn(ctx)
-	if err != nil {
-		return transient(err), explain(d.at, err)
-	}
-	defer conn.Close() //nolint:errcheck // it only goes back to the pool
+// once tries a transaction.
+func (d *DB) once(ctx context.Context, conn *sql.Conn, read bool, do func(ctx context.Context, tx *Tx) error) error {
 	tx, err := d.begin(ctx, conn, &sql.TxOptions{ReadOnly: read})
 	if err != nil {
-		return transient(err) || lost(conn), explain(d.at, err)
+		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
 	err = do(context.WithValue(ctx, insideKey{}, d), &Tx{kind: d.Kind, at: d.at, sql: tx, read: read})
 	if err == nil {
 		err = ctx.Err()
 	}
-	if err != nil {
-		_ = tx.Rollback() // the connection is thrown away when that fails
-		again = transient(err) || lost(conn)
-		if again && !stated(err) {
-			err = &fault{kind: ErrUnreachable, at: d.at, why: "the connection was lost", err: err}
-		}
-		return again, explain(d.at, err)
-	}
-	if read {
-		return false, nil
+	if err != nil || read {
+		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return !errors.Is(err, ErrInDoubt) && transient(err), fmt.Errorf("commit: %w", explain(d.at, err))
+		return fmt.Errorf("commit: %w", inDoubt(d.at, err))
 	}
-	return false, nil
+	return nil
+}
+
+// connected runs do on a connection, says what its error means, and reports
+// whether another try of all of it may help.
+func (d *DB) connected(ctx context.Context, do func(conn *sql.Conn) error) (again bool, err error) {
+	conn, err := d.sql.Conn(ctx)
+	if err != nil {
+		return transient(err), explain(d.at, err)
+	}
+	defer conn.Close() //nolint:errcheck // it only goes back to the pool
+	err = do(conn)
+	if err == nil {
+		return false, nil
+	}
+	gone := lost(conn)
+	if readOnlyServer(err) {
+		// A standby, or a server that was the primary: another connection may lead to
+		// the one that is now.
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	err = explain(d.at, err)
+	if gone && ctx.Err() == nil && !stated(err) {
+		err = &fault{kind: ErrUnreachable, at: d.at, why: "the connection was lost", err: err}
+	}
+	return gone || transient(err), err
 }
 
 // lost reports whether the connection is gone.

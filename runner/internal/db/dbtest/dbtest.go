@@ -30,23 +30,26 @@ func SQLite(t testing.TB) string {
 	return "sqlite:" + filepath.Join(t.TempDir(), "test.db")
 }
 
-// Database makes an empty database on the server and returns its URL. At the end
-// of the test it is dropped, if the server runs then.
+// Database makes an empty database on the server and returns its URL. It is
+// dropped at the end of the test.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
-	name := fmt.Sprintf("test%d", s.made.Add(1))
-	if err := s.admin("create database " + name); err != nil {
-		t.Fatalf("create a database: %v", err)
-	}
+	name := s.create(t)
 	t.Cleanup(func() {
-		if s.process == nil {
-			return
-		}
 		if err := s.admin("drop database " + name + " with (force)"); err != nil {
 			t.Errorf("drop a database: %v", err)
 		}
 	})
 	return s.at(name)
+}
+
+func (s *Server) create(t testing.TB) (name string) {
+	t.Helper()
+	name = fmt.Sprintf("test%d", s.made.Add(1))
+	if err := s.admin("create database " + name); err != nil {
+		t.Fatalf("create a database: %v", err)
+	}
+	return name
 }
 
 func (s *Server) at(database string) string {

@@ -54,7 +54,7 @@ func New(t testing.TB, settings ...string) *Server {
 		_ = os.Remove(filepath.Join(s.data(), "postmaster.pid"))
 		_ = s.lifeline.Close()
 	})
-	s.url = s.Database(t)
+	s.url = s.at(s.create(t)) // it goes with the server
 	return s
 }
 
@@ -79,9 +79,10 @@ func (s *Server) end(t testing.TB, sig syscall.Signal) {
 	s.process = nil
 }
 
-// Start starts the server again.
-func (s *Server) Start(t testing.TB) {
+// Start starts the server again, with more settings.
+func (s *Server) Start(t testing.TB, settings ...string) {
 	t.Helper()
+	s.settings = append(s.settings, settings...)
 	if err := s.start(); err != nil {
 		t.Fatal(err)
 	}
