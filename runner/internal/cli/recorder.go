@@ -404,7 +404,9 @@ func (r *recorder) close(ctx context.Context) {
 			r.say("%v", err)
 		}
 	}
-	_ = r.ledger.Close()
+	if r.ledger.Shared() {
+		_ = r.ledger.Close() // a file needs none before an exit (see db.Close)
+	}
 }
 
 // quote is text as a shell reads it back.
