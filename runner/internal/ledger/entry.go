@@ -15,8 +15,16 @@ import (
 const pollEvery = 100 * time.Millisecond
 
 // Await waits until a request that was not granted at once comes to a final verdict.
-// told is called with every answer on the way.
+// told is called with every answer on the way. When ctx ends its cause is the error.
 func (e *Entry) Await(ctx context.Context, told func(Answer)) (Answer, error) {
+	a, err := e.await(ctx, told)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return a, err
+}
+
+func (e *Entry) await(ctx context.Context, told func(Answer)) (Answer, error) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	var renewed time.Time
