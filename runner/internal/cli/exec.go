@@ -157,6 +157,9 @@ func (a *app) doExec(ctx context.Context, r execRequest) error {
 		return host(err)
 	}
 	x.Log = rec.log
+	if r.engine.OwnsOutput() {
+		x.Outlives = func() bool { return r.orphan.finishes(r.engine) }
+	}
 	o, err := rec.through(ctx, func(ctx context.Context) run.Outcome {
 		if !rec.granted() {
 			return run.Outcome{State: run.Waiting}

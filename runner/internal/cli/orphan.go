@@ -91,11 +91,19 @@ func (o orphan) watch(ctx context.Context, e engine.Engine) (context.Context, fu
 	go func() {
 		select {
 		case why := <-gone:
-			if o.policy != "" || e.Name != engine.Digdag || !o.joins.Load() {
+			if !o.finishes(e) {
 				cancel(run.Orphaned(why))
 			}
 		case <-ctx.Done():
 		}
 	}()
 	return ctx, func() { cancel(nil) }, nil
+}
+
+// finishes reports whether a run goes on that its engine has left.
+func (o orphan) finishes(e engine.Engine) bool {
+	if o.policy == "" {
+		return e.Name == engine.Digdag && o.joins.Load()
+	}
+	return o.policy == orphanFinish
 }

@@ -183,5 +183,9 @@ func (e Engine) StopBudget() time.Duration {
 	return 3500 * time.Millisecond
 }
 
+// OwnsOutput reports whether stdout or stderr is the engine's own pipe, and not one
+// of a pipeline in the task.
+func (e Engine) OwnsOutput() bool { return e.owns(1) || e.owns(2) }
+
 // Child is the process that the engine started, 0 if it is not known.
 func (e Engine) Child() int { return e.child }

@@ -37,3 +37,6 @@ func (e Engine) Gone(ctx context.Context) (<-chan error, error) {
 
 // LeaveStdin has nothing to do: no Airflow 3 worker runs here.
 func (e Engine) LeaveStdin() error { return nil }
+
+// owns is not known without /proc.
+func (e Engine) owns(int) bool { return false }

@@ -37,6 +37,9 @@ type Command struct {
 	Say func(format string, args ...any)
 	// Log takes a copy of the output; nil for none. Inherited output has none.
 	Log io.Writer
+	// Outlives reports whether the program goes on when nobody reads its output any
+	// more, which is then let go; nil: it gets the SIGPIPE that it would get alone.
+	Outlives func() bool
 	// Outcomes turns exit codes into outcomes; codes that are not in it are
 	// failures, 0 is a success.
 	Outcomes map[int]Outcome

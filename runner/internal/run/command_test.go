@@ -370,3 +370,16 @@ func TestExitCodesOfCommands(t *testing.T) {
 		}
 	}
 }
+
+// TestAProgramMayOutliveItsReader: what it prints is let go then, and it ends well.
+func TestAProgramMayOutliveItsReader(t *testing.T) {
+	s := newShell(t, true, "i=0; while [ $i -lt 400 ]; do printf %01024d 0 || exit 9; i=$((i+1)); done")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = w.Close() }()
+	_ = r.Close()
+	s.Stdout, s.Stderr, s.Outlives = w, w, func() bool { return true }
+	s.start().code(0)
+}

@@ -21,12 +21,13 @@ type passage struct {
 	own                []*os.File // the child's ends, closed once it is started
 	alive              func()
 	log                io.Writer // may be nil
+	outlives           func() bool
 }
 
 type lane struct{ from, to *os.File }
 
 func newPassage(x *Command, alive func()) (*passage, error) {
-	p := &passage{childOut: x.Stdout, childErr: x.Stderr, alive: alive, log: x.Log}
+	p := &passage{childOut: x.Stdout, childErr: x.Stderr, alive: alive, log: x.Log, outlives: x.Outlives}
 	if x.Inherit {
 		return p, nil
 	}
@@ -92,15 +93,21 @@ func (p *passage) copy() <-chan struct{} {
 
 func (p *passage) carry(l lane) {
 	buf := make([]byte, 128<<10)
-	for {
+	for gone := false; ; {
 		n, err := l.from.Read(buf)
 		if n > 0 {
 			p.alive()
 			if p.log != nil {
 				_, _ = p.log.Write(buf[:n]) // it keeps its own errors
 			}
+			if gone {
+				continue
+			}
 			if _, err := l.to.Write(buf[:n]); err != nil {
-				return
+				if p.outlives == nil || !p.outlives() {
+					return
+				}
+				gone = true
 			}
 		}
 		if err != nil {
