@@ -72,29 +72,37 @@ func TestDamagedIsMovedAside(t *testing.T) {
 func TestDamagedWithItsLog(t *testing.T) {
 	from := filepath.Join(t.TempDir(), "from.db")
 	d := open(t, "sqlite:"+from, steps(2))
-	write(t, d, "insert into item (id, note) values (1, '')")
+	for id := range 50 {
+		write(t, d, "insert into item (id, note) values (?, ?)", id, strings.Repeat("x", 2000))
+	}
 	_ = d.Close() // all is in the file now
 	d = open(t, "sqlite:"+from, steps(2))
-	write(t, d, "insert into item (id, note) values (2, 'the last entry')")
-	file := filepath.Join(t.TempDir(), "test.db")
-	last := []byte("the last entry")
-	if bytes.Contains(read(t, from), last) {
+	write(t, d, "insert into item (id, note) values (100, 'the last entry')")
+	whole, log, last := read(t, from), read(t, from+"-wal"), []byte("the last entry")
+	if bytes.Contains(whole, last) {
 		t.Fatal("it is in the file")
 	}
-	save(t, file, read(t, from))
-	save(t, file+"-wal", read(t, from+"-wal"))
-	smash(t, file, 0, 100)
-	if _, err := db.Open(t.Context(), "sqlite:"+file, steps(2)); !errors.Is(err, db.ErrCorrupt) {
-		t.Fatalf("got %v", err)
-	}
-	// SQLite may have put the one into the other.
-	log, _ := os.ReadFile(asideOf(t, file) + "-wal")
-	if !bytes.Contains(append(log, read(t, asideOf(t, file))...), last) {
-		t.Error("what was only in -wal is lost")
-	}
-	d = open(t, "sqlite:"+file, steps(2))
-	if n := number(t, d, "select count(*) from item"); n != 0 {
-		t.Error("the log of the old one is in the new one")
+	for _, begin := range []int{0, 4096} {
+		file := filepath.Join(t.TempDir(), "test.db")
+		save(t, file, whole)
+		save(t, file+"-wal", log)
+		smash(t, file, begin, 1<<20)
+		d, err := db.Open(t.Context(), "sqlite:"+file, steps(2))
+		if err == nil {
+			err = use(t, d)
+		}
+		if !errors.Is(err, db.ErrCorrupt) {
+			t.Fatalf("from %d: %v", begin, err)
+		}
+		// Where not even the header was whole, SQLite has put the one into the other.
+		there, _ := os.ReadFile(asideOf(t, file) + "-wal")
+		if !bytes.Contains(append(there, read(t, asideOf(t, file))...), last) || begin > 0 && !bytes.Equal(there, log) {
+			t.Errorf("from %d: what was only in -wal is lost", begin)
+		}
+		d = open(t, "sqlite:"+file, steps(2))
+		if n := number(t, d, "select count(*) from item"); n != 0 {
+			t.Error("the log of the old one is in the new one")
+		}
 	}
 }
 

@@ -89,9 +89,13 @@ func TestContextEndsAWait(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 			defer cancel()
+			start := time.Now()
 			err := two.Write(ctx, func(ctx context.Context, tx *db.Tx) error { return tx.Lock(ctx, "all") })
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("the wait ended with %v", err)
+			}
+			if took := time.Since(start); took > 30*time.Second { // SQLite's own takes 60 s
+				t.Errorf("the wait ended after %s", took)
 			}
 			return nil
 		})

@@ -149,8 +149,9 @@ func readOnlyServer(err error) bool {
 // transient reports whether another try of the whole transaction may help.
 func transient(err error) bool {
 	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
-		// Both are races in WAL that SQLite's own wait does not cover.
-		return lite.Code()&0xff == sqlite3.SQLITE_PROTOCOL || lite.Code() == sqlite3.SQLITE_BUSY_RECOVERY
+		// What SQLite's own wait does not cover: races in WAL, and the change to WAL,
+		// which fails at once while another process does anything.
+		return lite.Code()&0xff == sqlite3.SQLITE_PROTOCOL || lite.Code()&0xff == sqlite3.SQLITE_BUSY
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		_, kind := pgMeaning(pg)

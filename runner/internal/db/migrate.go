@@ -52,25 +52,25 @@ func tooNew(at string, version, newest int64) error {
 // there, so that all of it takes place or nothing. Who else would migrate waits
 // for that transaction.
 func migrate(ctx context.Context, conn *sql.Conn, kind Kind, sub fs.FS, table string) (err error) {
-	dialect := goose.DialectSQLite3
-	if kind == Postgres {
-		dialect = goose.DialectPostgres
-	}
 	raw := conn.Raw(func(c any) error {
 		// Not returned: for a bad connection Raw would wait for the end of its own
 		// transaction to close it.
-		err = up(ctx, c, dialect, sub, table)
+		err = up(ctx, c, kind, sub, table)
 		return nil
 	})
 	return errors.Join(err, raw)
 }
 
-func up(ctx context.Context, conn any, dialect goose.Dialect, sub fs.FS, table string) error {
+func up(ctx context.Context, conn any, kind Kind, sub fs.FS, table string) error {
 	inner, ok := conn.(statements)
 	if !ok {
 		return fmt.Errorf("the driver's %T takes no statements", conn)
 	}
-	pool := sql.OpenDB(nested{inner})
+	dialect, prefix := goose.DialectSQLite3, ""
+	if kind == Postgres {
+		dialect, prefix = goose.DialectPostgres, primary
+	}
+	pool := sql.OpenDB(nested{inner, prefix})
 	pool.SetMaxOpenConns(1)
 	defer pool.Close() //nolint:errcheck // there is nothing to close
 	p, err := goose.NewProvider(dialect, pool, sub, goose.WithTableName(table), goose.WithDisableGlobalRegistry(true))
@@ -92,13 +92,25 @@ type statements interface {
 // nested is a connection inside of an open transaction: a transaction on it is a
 // savepoint. goose would otherwise commit after each migration, and the lock that
 // keeps other processes away would be gone.
-type nested struct{ statements }
+type nested struct {
+	on statements
+	// prefix is written before each statement.
+	prefix string
+}
 
 func (n nested) Connect(context.Context) (driver.Conn, error) { return n, nil }
 func (n nested) Driver() driver.Driver                        { return nil }
 func (n nested) Close() error                                 { return nil }
 func (n nested) Begin() (driver.Tx, error)                    { return nil, errors.ErrUnsupported }
 func (n nested) Prepare(string) (driver.Stmt, error)          { return nil, errors.ErrUnsupported }
+
+func (n nested) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	return n.on.ExecContext(ctx, n.prefix+query, args)
+}
+
+func (n nested) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	return n.on.QueryContext(ctx, n.prefix+query, args)
+}
 
 func (n nested) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
 	_, err := n.ExecContext(ctx, "savepoint migration", nil)

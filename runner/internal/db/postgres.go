@@ -21,6 +21,10 @@ import (
 const (
 	// schema is where the tables stand.
 	schema = "outrider"
+	// primary before a statement keeps it on the primary: Pgpool-II sends a SELECT to
+	// a standby, also inside of a transaction that has not yet written, where neither
+	// what was just committed nor the search_path need be. Any comment does that.
+	primary = "/*NO LOAD BALANCE*/ "
 	// commitPatience is for how long the answer to a commit is awaited, also when
 	// nobody waits for the transaction any more.
 	commitPatience = 10 * time.Second
@@ -102,18 +106,18 @@ func (d *DB) updatePostgres(ctx context.Context, conn *sql.Conn, newest int64, s
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	if _, err := tx.ExecContext(ctx, "select pg_advisory_xact_lock($1)", lockKey("migrate")); err != nil {
+	if _, err := tx.ExecContext(ctx, primary+"select pg_advisory_xact_lock($1)", lockKey("migrate")); err != nil {
 		return fmt.Errorf("wait for other processes that migrate: %w", err)
 	}
 	// Not "create … if not exists", which needs the right to create also when it is there.
 	var there, table bool
-	err = tx.QueryRowContext(ctx, "select to_regnamespace($1) is not null, to_regclass($2) is not null",
+	err = tx.QueryRowContext(ctx, primary+"select to_regnamespace($1) is not null, to_regclass($2) is not null",
 		schema, schema+"."+o.Table).Scan(&there, &table)
 	if err != nil {
 		return fmt.Errorf("look for the schema: %w", err)
 	}
 	if !there {
-		if _, err := tx.ExecContext(ctx, "create schema "+schema); err != nil {
+		if _, err := tx.ExecContext(ctx, primary+"create schema "+schema); err != nil {
 			return fmt.Errorf("create the schema %s: %w", schema, err)
 		}
 	}
@@ -133,7 +137,7 @@ func (d *DB) updatePostgres(ctx context.Context, conn *sql.Conn, newest int64, s
 }
 
 func pgVersion(ctx context.Context, from querier, table string) (version int64, err error) {
-	err = from.QueryRowContext(ctx, "select coalesce(max(version_id), 0) from "+schema+"."+table).Scan(&version)
+	err = from.QueryRowContext(ctx, primary+"select coalesce(max(version_id), 0) from "+schema+"."+table).Scan(&version)
 	return version, err
 }
 
@@ -157,17 +161,15 @@ type pgConn struct{ *stdlib.Conn }
 // IsClosed reports whether the connection is gone.
 func (c pgConn) IsClosed() bool { return c.Conn.Conn().IsClosed() }
 
-// BeginTx begins with two statements in one round trip. Pgpool-II besides sends
-// all of a transaction that begins so to the primary.
-func (c pgConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	begin := "begin isolation level read committed"
-	if o.ReadOnly {
-		begin += " read only"
-	}
+// BeginTx begins with two statements in one round trip. It does not say "read
+// only", also where nothing will be written: what stands before the server might
+// send it to a standby, which may not have what this process has just committed.
+func (c pgConn) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
+	const begin = "begin isolation level read committed; set local search_path to " + schema
 	if c.IsClosed() {
 		return nil, driver.ErrBadConn
 	}
-	tx, err := c.Conn.Conn().BeginTx(ctx, pgx.TxOptions{BeginQuery: begin + "; set local search_path to " + schema})
+	tx, err := c.Conn.Conn().BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
 	if err != nil {
 		return nil, err
 	}

@@ -145,17 +145,18 @@ func cutting(t *testing.T, s *dbtest.Server) (*cutter, string) {
 }
 
 // pooling puts a pooler before a server that gives each transaction of a client
-// another connection than the last, as transaction pooling may.
-func pooling(t *testing.T, s *dbtest.Server) string {
+// another connection than the last, as transaction pooling may. It also hands each
+// statement to seen.
+func pooling(t *testing.T, s *dbtest.Server, seen func(statement string)) string {
 	return through(t, s, func(client net.Conn, dial func() (net.Conn, error)) {
 		defer client.Close() //nolint:errcheck // nothing is left to say
-		if err := pool(client, dial); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		if err := pool(client, dial, seen); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("pooler: %v", err)
 		}
 	})
 }
 
-func pool(client net.Conn, dial func() (net.Conn, error)) error {
+func pool(client net.Conn, dial func() (net.Conn, error), seen func(string)) error {
 	from := pgproto3.NewBackend(client, client)
 	startup, err := from.ReceiveStartupMessage()
 	if err != nil {
@@ -196,6 +197,12 @@ func pool(client net.Conn, dial func() (net.Conn, error)) error {
 		}
 		if _, ok := m.(*pgproto3.Terminate); ok {
 			return nil
+		}
+		switch m := m.(type) {
+		case *pgproto3.Query:
+			seen(m.String)
+		case *pgproto3.Parse:
+			seen(m.Query)
 		}
 		to.Send(m)
 		if err := to.Flush(); err != nil {

@@ -89,6 +89,7 @@ func (t *Tx) rebind(query string) string {
 		return query
 	}
 	var b strings.Builder
+	b.WriteString(primary)
 	for n := 1; ; n++ {
 		before, after, found := strings.Cut(query, "?")
 		b.WriteString(before)
