@@ -16,6 +16,9 @@ var ErrAmbiguous = errors.New("several runs begin so")
 // Host is the name under which this machine's runs are recorded.
 func (l *Ledger) Host() string { return l.host }
 
+// User is the name of this user in what is recorded; it may be unknown.
+func (l *Ledger) User() string { return l.user }
+
 // idLength is that of a ULID.
 const idLength = 26
 

@@ -47,6 +47,25 @@ func (l *Ledger) Prune(ctx context.Context, before time.Time, removed func(ids [
 	}
 }
 
+// PruneOldest removes, of the oldest ended runs, those that pick wants of each batch,
+// until it wants none or ctx ends. The same stay as with Prune.
+func (l *Ledger) PruneOldest(ctx context.Context, pick func(ids []string) []string, removed func(ids []string)) error {
+	for {
+		found, err := l.oldest(ctx, oldest{}, time.UnixMilli(math.MaxInt64), pruneBatch)
+		if err != nil {
+			return fmt.Errorf("prune runs: %w", err)
+		}
+		gone, err := l.Remove(ctx, pick(idsOf(found)))
+		if err != nil || len(gone) == 0 {
+			return err
+		}
+		removed(gone)
+		if err := rest(ctx); err != nil {
+			return err
+		}
+	}
+}
+
 func rest(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
