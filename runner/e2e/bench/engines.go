@@ -26,7 +26,7 @@ func (b *bench) over(what string, ours, theirs func() *exec.Cmd) ([]figure, erro
 		return nil, err
 	}
 	return []figure{{
-		what: what, target: 12, unit: "ms", atMost: true,
+		what: what, target: 18, unit: "ms", atMost: true,
 		got: median(a) - median(c), note: fmt.Sprintf("%.1f ms against %.1f ms", median(a), median(c)),
 	}}, nil
 }

@@ -27,6 +27,7 @@ type claiming struct {
 	waitMax  time.Duration
 	required bool
 	scope    string
+	due      time.Time
 }
 
 // What happens to a run whose claims are busy.
@@ -48,6 +49,8 @@ func claimFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "wait-max", Usage: "give up waiting after `T`, with exit code 75", Value: 10 * time.Minute},
 		&cli.StringFlag{Name: "ledger-mode", Usage: "`required` (nothing runs unrecorded) or best-effort", DefaultText: "required with a claim"},
 		&cli.StringFlag{Name: "scope", Usage: "`cluster` refuses claims that hold on this host alone"},
+		&cli.StringFlag{Name: "expect", Usage: "record when the next run is due, by a crontab's `FIELDS`, e.g. '*/30 * * * *'"},
+		&cli.StringFlag{Name: "tz", Usage: "`ZONE` of --expect, e.g. Asia/Tokyo", DefaultText: "this machine's"},
 		&cli.BoolFlag{Name: "no-claim", Usage: "under Digdag: let a task that is delivered twice run twice", DisableDefaultText: true},
 	}
 }
@@ -107,6 +110,9 @@ func parseClaims(c *cli.Context, e engine.Engine) (claiming, error) {
 		return q, usage("%w", err)
 	}
 	var err error
+	if q.due, err = nextDue(c.String("expect"), c.String("tz"), time.Now()); err != nil {
+		return q, err
+	}
 	q.onceKey, err = expandKey(q.onceKey, q.labels, e.Identity.LogicalTime, time.Now())
 	return q, err
 }

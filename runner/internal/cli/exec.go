@@ -37,6 +37,7 @@ type execRequest struct {
 	name     string
 	config   config.Config
 	claiming
+	rerunOf, key string // of a rerun
 }
 
 func (a *app) exec() *cli.Command {
@@ -185,7 +186,7 @@ func (a *app) commandRecorder(id string, r execRequest, d state.Dir) *recorder {
 	rec := &recorder{
 		ask: r.claiming, config: r.config, dir: d, budget: r.engine.StopBudget(), skip: r.skip, joins: r.orphan.joins, say: a.say,
 	}
-	rec.req.Run = ledger.Run{ID: id, Component: r.name, Command: true, Params: argvParams(r.argv, r.engine.Identity.Delivery)}
+	rec.req.Run = ledger.Run{ID: id, RerunOf: r.rerunOf, Key: r.key, Component: r.name, Command: true, Params: argvParams(r.argv, r.engine.Identity.Delivery)}
 	return rec
 }
 

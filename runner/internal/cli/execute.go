@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +43,9 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 	rec := a.newRecorder(id, r, p, d, t)
 	rec.record(ctx, r.engine, dir.Live)
 	artifacts := d.Artifacts(id)
+	if shared := p.opened.config.ArtifactsDir; shared != "" {
+		artifacts = filepath.Join(shared, id)
+	}
 	x := &run.Plugin{
 		Options: launch.Options{
 			Command: launch.Command{Path: p.entry.Plugin, Args: p.entry.Args},
@@ -78,8 +82,9 @@ func (a *app) newRecorder(id string, r runRequest, p *prepared, d state.Dir, t *
 		ask: r.claiming, config: p.opened.config, dir: d, budget: r.engine.StopBudget(), skip: r.skip, joins: r.orphan.joins,
 		say: func(format string, args ...any) { t.say(hclog.Warn, format, args...) },
 	}
+	rec.restore = r.restore
 	rec.req.Run = ledger.Run{
-		ID: id, Component: r.name, Params: p.recorded, RerunOf: r.rerunOf,
+		ID: id, Component: r.name, Params: p.recorded, RerunOf: r.rerunOf, Key: r.key,
 		PluginVersion: p.entry.Version, PluginSHA256: p.entry.SHA256,
 	}
 	return rec
@@ -95,7 +100,9 @@ func (r *recorder) gate(e engine.Engine) func(context.Context, *taskv1.Start) bo
 		s.Key = r.runKey()
 		if s.Attempt == 0 {
 			s.Attempt = int32(max(1, e.Identity.Try, r.entry.Earlier()+1))
-			s.Restore = r.entry.Restore()
+			if s.Restore = r.entry.Restore(); r.restore != nil {
+				s.Restore = r.restore
+			}
 		}
 		if token, ok := r.entry.Token(); ok {
 			s.Fence = &token

@@ -74,6 +74,9 @@ func (a *app) prepare(ctx context.Context, r runRequest) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.given != nil {
+		file, r.params = r.given, r.givenBy
+	}
 	resolved, err := params.Merge(schema, params.Sources{File: file, FileName: r.params, Sets: r.sets, Flags: flags})
 	if err != nil {
 		return nil, badParams(err, r.name)

@@ -31,7 +31,9 @@ type recorder struct {
 	dir    state.Dir
 	budget time.Duration // of a stop
 	skip   int
-	say    func(format string, args ...any)
+	// restore is the checkpoint to go on from; nil: what earlier tries have left.
+	restore json.RawMessage
+	say     func(format string, args ...any)
 
 	log    *journal.Writer
 	ledger *ledger.Ledger
@@ -117,7 +119,7 @@ func (r *recorder) fill(e engine.Engine) error {
 		Engine: string(e.Name), Instance: instance, Project: id.Project, Workflow: id.Workflow, Task: id.Task, Run: id.Run,
 		Session: id.Session, LogicalTime: id.LogicalTime, TaskID: id.TaskID, Delivery: id.Delivery, Try: id.Try, Link: id.Link,
 	}
-	rec.PID, rec.Labels = os.Getpid(), r.ask.labels
+	rec.PID, rec.Labels, rec.NextDue = os.Getpid(), r.ask.labels, r.ask.due
 	if above := os.Getenv("OUTRIDER_RUN"); above != "" {
 		q.Ancestors = strings.Split(above, ",")
 		rec.Parent = q.Ancestors[len(q.Ancestors)-1]
@@ -141,7 +143,9 @@ func (r *recorder) fill(e engine.Engine) error {
 		}
 		q.Once = key
 	}
-	rec.Key = key
+	if rec.Key == "" {
+		rec.Key = key
+	}
 	if q.Once != "" {
 		rec.Key = q.Once
 	}

@@ -31,7 +31,9 @@ type runRequest struct {
 	orphan orphan
 	setup  setup
 	claiming
-	rerunOf string
+	// Of a rerun: the first run, its key, params and who gave them, and a checkpoint.
+	rerunOf, key, givenBy string
+	given, restore        json.RawMessage
 }
 
 func (a *app) run() *cli.Command {

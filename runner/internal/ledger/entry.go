@@ -217,7 +217,6 @@ type End struct {
 	Exit    int
 	LogTail string
 	LogPath string
-	NextDue time.Time
 	// Keep keeps the place in line of a run that gave up waiting.
 	Keep bool
 }
@@ -246,9 +245,9 @@ func (e *Entry) Finish(ctx context.Context, end End) error {
 func (e *Entry) finish(ctx context.Context, tx *db.Tx, now time.Time, end End) (lost bool, err error) {
 	o := end.Outcome
 	n, err := tx.Exec(ctx, `UPDATE outrider_runs SET state = ?, ended_at = ?, attempts = ?, code = ?, message = ?, permanent = ?, unchanged = ?,
-		exit_code = ?, output = ?, log_tail = ?, log_path = ?, next_due = ? WHERE id = ? AND epoch = ? AND state IN ('waiting', 'running')`,
+		exit_code = ?, output = ?, log_tail = ?, log_path = ? WHERE id = ? AND epoch = ? AND state IN ('waiting', 'running')`,
 		string(o.State), now.UnixMilli(), o.Attempts, o.Code, o.Message, flag(o.Permanent), flag(o.Unchanged),
-		end.Exit, string(o.Output), end.LogTail, end.LogPath, millis(end.NextDue), e.run.ID, e.run.epoch)
+		end.Exit, string(o.Output), end.LogTail, end.LogPath, e.run.ID, e.run.epoch)
 	if err != nil {
 		return false, err
 	}

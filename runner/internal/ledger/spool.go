@@ -120,7 +120,7 @@ func (l *Ledger) takeIn(ctx context.Context, s spooled) error {
 		r.epoch = 1
 		o := s.End.Outcome
 		r.State, r.EndedAt, r.Attempts, r.Code, r.Message, r.Permanent, r.Unchanged = o.State, s.At, o.Attempts, o.Code, o.Message, o.Permanent, o.Unchanged
-		r.ExitCode, r.Output, r.LogTail, r.LogPath, r.NextDue = s.End.Exit, o.Output, s.End.LogTail, s.End.LogPath, s.End.NextDue
+		r.ExitCode, r.Output, r.LogTail, r.LogPath = s.End.Exit, o.Output, s.End.LogTail, s.End.LogPath
 		values, err := r.values()
 		if err != nil {
 			return err

@@ -178,7 +178,7 @@ func TestRecord(t *testing.T) {
 		full := func(r *Request) {
 			r.Run.PluginVersion, r.Run.PluginSHA256, r.Run.Labels = "1.2", "abc", map[string]string{"team": "a=b, c", "ü": ""}
 			r.Run.Caller = Caller{"airflow", "prod", "p", "dag", "task", "run", "s", "2026-01-02T03:04:05Z", "9", "8", 3, "http://a/b"}
-			r.Run.Parent, r.Run.PID = "P", 77
+			r.Run.Parent, r.Run.PID, r.Run.NextDue = "P", 77, time.UnixMilli(1_900_000_000_000).UTC()
 		}
 		c := b.begin(full, lock("a"))
 		c.want(Granted)
@@ -188,9 +188,8 @@ func TestRecord(t *testing.T) {
 		if err := c.Checkpoint(t.Context(), json.RawMessage(`{"at":5}`)); err != nil {
 			t.Fatal(err)
 		}
-		due := time.UnixMilli(1_900_000_000_000).UTC()
 		o := run.Outcome{State: run.Failed, Code: "c", Message: "m\x01ü", Permanent: true, Attempts: 3}
-		if err := c.Finish(t.Context(), End{Outcome: o, Exit: 3, LogTail: "l1\nl2", LogPath: "/p", NextDue: due}); err != nil {
+		if err := c.Finish(t.Context(), End{Outcome: o, Exit: 3, LogTail: "l1\nl2", LogPath: "/p"}); err != nil {
 			t.Fatal(err)
 		}
 		got, err := b.Get(t.Context(), c.ID())
@@ -203,7 +202,7 @@ func TestRecord(t *testing.T) {
 		want := b.ask(full).Run
 		want.ID, want.Host, want.User, want.AskedAt, want.StartedAt, want.EndedAt, want.Token = got.ID, got.Host, got.User, got.AskedAt, got.StartedAt, got.EndedAt, got.Token
 		want.State, want.Code, want.Message, want.Permanent, want.Attempts, want.ExitCode = run.Failed, "c", "m\x01ü", true, 3, 3
-		want.Progress, want.Checkpoint, want.LogTail, want.LogPath, want.NextDue = json.RawMessage(`{"done":1}`), json.RawMessage(`{"at":5}`), "l1\nl2", "/p", due
+		want.Progress, want.Checkpoint, want.LogTail, want.LogPath = json.RawMessage(`{"done":1}`), json.RawMessage(`{"at":5}`), "l1\nl2", "/p"
 		want.digest, want.live, want.leaseUntil, want.epoch = got.digest, got.live, got.leaseUntil, 1
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got\n%+v, want\n%+v", got, want)

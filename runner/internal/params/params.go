@@ -97,7 +97,7 @@ func (r Resolved) Redacted() json.RawMessage {
 	tree := clone(r.tree).(map[string]any)
 	for _, p := range r.secrets {
 		if s, _ := get(tree, p).(string); !isReference(s) {
-			replace(tree, p, "***")
+			replace(tree, p, mask)
 		}
 	}
 	text, err := appendJSON(nil, tree)

@@ -36,6 +36,10 @@ func (r Resolved) WithSecrets(ctx context.Context, from Lookup) (json.RawMessage
 	var problems Problems
 	for _, p := range r.secrets {
 		value, _ := get(tree, p).(string)
+		if value == mask {
+			problems.add(Problem{Path: p.String(), Text: mask + " stands for a text that was not recorded; give a reference to it, such as env:NAME"})
+			continue
+		}
 		if isReference(value) {
 			reference := value
 			var err error
@@ -58,6 +62,9 @@ func (r Resolved) WithSecrets(ctx context.Context, from Lookup) (json.RawMessage
 	}
 	return text, values, nil
 }
+
+// mask stands in a record for a secret that was given as text.
+const mask = "***"
 
 func isReference(s string) bool {
 	return strings.HasPrefix(s, "env:") || strings.HasPrefix(s, "file:")

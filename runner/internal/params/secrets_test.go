@@ -184,3 +184,19 @@ func TestSecretsStayHidden(t *testing.T) {
 		}
 	})
 }
+
+// TestMaskedSecretsAreNoSecrets: a record's mask is never taken for the value.
+func TestMaskedSecretsAreNoSecrets(t *testing.T) {
+	first, err := Merge([]byte(secretive), Sources{File: []byte(`{"headers":{"Auth":"a literal","Other":"env:SET"},"keys":[{"key":"another"}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Merge([]byte(secretive), Sources{File: first.Redacted()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = again.WithSecrets(t.Context(), Lookup{Env: func(string) (string, bool) { return "value", true }})
+	if err == nil || !strings.Contains(err.Error(), "headers.Auth: *** stands for") || !strings.Contains(err.Error(), "keys[0].key") || strings.Contains(err.Error(), "Other") {
+		t.Errorf("%v", err)
+	}
+}
