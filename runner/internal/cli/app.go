@@ -88,8 +88,10 @@ func (a *app) commands() []*cli.Command {
 		return []*cli.Command{hot[a.args[0]]()}
 	}
 	return []*cli.Command{
-		a.run(), a.exec(), a.sh(), a.components(), a.describe(), a.plugins(), a.newPlugin(),
-		a.doctor(), a.version(), a.completion(), a.complete(), a.help(),
+		a.run(), a.exec(), a.sh(), a.components(), a.describe(), a.newPlugin(),
+		a.runs(), a.once(), a.locks(), a.pools(), a.doctor(), a.help(),
+		// Only `help all` has these.
+		further(a.artifacts()), further(a.plugins()), further(a.version()), further(a.completion()), further(a.complete()),
 	}
 }
 
@@ -100,7 +102,7 @@ func helpVersion() cli.Flag {
 func unknownCommand(c *cli.Context, name string) error {
 	var names []string
 	for _, cmd := range c.App.Commands {
-		if !cmd.Hidden {
+		if !internal(cmd) {
 			names = append(names, cmd.Name)
 		}
 	}
@@ -111,25 +113,4 @@ func unknownCommand(c *cli.Context, name string) error {
 		hint = "to run a component: outrider run " + name
 	}
 	return usage("there is no command %q; %s", name, hint)
-}
-
-// help is written out because urfave's own answers an unknown topic with exit 3.
-func (a *app) help() *cli.Command {
-	return &cli.Command{
-		Name:      "help",
-		Usage:     "show help; `help all` lists every command",
-		ArgsUsage: "[all | COMMAND]",
-		Action: func(c *cli.Context) error {
-			root := c.Lineage()[len(c.Lineage())-2]
-			switch topic := c.Args().First(); topic {
-			case "", "all":
-				return cli.ShowAppHelp(root)
-			default:
-				if root.App.Command(topic) == nil {
-					return unknownCommand(root, topic)
-				}
-				return root.App.RunContext(c.Context, []string{"outrider", topic, "--help"})
-			}
-		},
-	}
 }

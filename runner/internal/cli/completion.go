@@ -94,7 +94,7 @@ func (a *app) candidates(c *cli.Context, words []string, cur string) []string {
 	if len(words) == 0 {
 		var names []string
 		for _, cmd := range root.Commands {
-			if !cmd.Hidden {
+			if !internal(cmd) {
 				names = append(names, cmd.Name)
 			}
 		}
@@ -104,7 +104,13 @@ func (a *app) candidates(c *cli.Context, words []string, cur string) []string {
 	if cmd == nil {
 		return nil
 	}
-	flags, words := flagKinds(cmd), words[1:]
+	words = words[1:]
+	if len(cmd.Subcommands) > 0 && len(words) > 0 {
+		if sub := cmd.Command(words[0]); sub != nil {
+			cmd, words = sub, words[1:]
+		}
+	}
+	flags := flagKinds(cmd)
 	for len(words) > 0 && strings.HasPrefix(words[0], "-") {
 		name, _, valued := strings.Cut(strings.TrimLeft(words[0], "-"), "=")
 		takes := flags[name] && !valued
@@ -160,10 +166,15 @@ func dashed(flags map[string]bool) []string {
 }
 
 func hostValues() map[string][]string {
+	var states []string
+	for _, s := range allStates() {
+		states = append(states, string(s))
+	}
 	return map[string][]string{
 		"log-format": {"text", "json"},
 		"log-level":  {"trace", "debug", "info", "warn", "error"},
-		"format":     {"text", "table", "json"},
+		"format":     {"text", "table", "json", "ndjson", "csv"},
+		"state":      states,
 	}
 }
 

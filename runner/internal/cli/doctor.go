@@ -25,7 +25,7 @@ type finding struct {
 func (a *app) doctor() *cli.Command {
 	return &cli.Command{
 		Name:  "doctor",
-		Usage: "look at plugins, state folder, clock and what was left behind",
+		Usage: "look at plugins, state folder, ledger, clock and what was left behind",
 		Description: "  outrider doctor\n  outrider doctor --format json\n\n" +
 			"Exit 1 when something wants attention.",
 		Flags: append([]cli.Flag{formatFlag("text", "json")}, setupFlags()...),
@@ -41,7 +41,7 @@ func (a *app) doctor() *cli.Command {
 			if err != nil {
 				return err
 			}
-			findings := slices.Concat(a.examineSelf(o), examinePlugins(c, o), examineState(time.Now()))
+			findings := slices.Concat(a.examineSelf(o), examinePlugins(c, o), examineState(time.Now()), examineLedger(c.Context, o.config))
 			return a.printFindings(findings, format)
 		},
 	}

@@ -61,6 +61,8 @@ func buildPlugins() (string, error) {
 }
 
 func TestScripts(t *testing.T) {
+	cmds := recordCommands(t)
+	cmds["exits"] = exits
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
@@ -68,9 +70,10 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", home)
 			e.Setenv("OUTRIDER_PLUGIN_PATH", os.Getenv(pluginsEnv))
 			e.Setenv("PLUGINS", os.Getenv(pluginsEnv))
+			e.Values[recorderKey{}] = &recorder{runs: map[string]*recordedRun{}}
 			return os.Mkdir(home, 0o755)
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits},
+		Cmds: cmds,
 	})
 }
 

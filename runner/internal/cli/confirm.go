@@ -1,0 +1,40 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"strings"
+
+	"github.com/mattn/go-isatty"
+	"github.com/urfave/cli/v2"
+)
+
+func yesFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "yes", Usage: "do it without asking", DisableDefaultText: true}
+}
+
+// sure asks on a terminal before something is done that cannot be taken back;
+// elsewhere --yes must have said so.
+func (a *app) sure(c *cli.Context, what string) error {
+	if c.Bool("yes") {
+		return nil
+	}
+	if !isatty.IsTerminal(a.In.Fd()) {
+		return usage("%s; say --yes to do it", what)
+	}
+	fmt.Fprintf(a.Err, "%s.\nGo on? [y/N] ", what)
+	answer, _ := bufio.NewReader(a.In).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return usage("nothing was done")
+}
+
+// me names who runs this, for the record.
+func (b *book) me() string {
+	if u := b.User(); u != "" {
+		return u + " on " + b.Host()
+	}
+	return "somebody on " + b.Host()
+}
