@@ -175,6 +175,31 @@ func keep(_ context.Context, run *sdk.Run, p keepParams) (empty, error) {
 	return empty{}, w.Close()
 }
 
+type climbParams struct {
+	FailAt int `json:"fail_at" help:"The step at which a climb that began below it fails."`
+}
+
+type climbOutput struct {
+	Began int `json:"began"`
+}
+
+// climb goes on from its last checkpoint.
+func climb(ctx context.Context, run *sdk.Run, p climbParams) (climbOutput, error) {
+	var out climbOutput
+	if _, err := run.Restore(&out.Began); err != nil {
+		return out, err
+	}
+	for step := out.Began + 1; step <= p.FailAt+2; step++ {
+		if err := run.Checkpoint(ctx, step); err != nil {
+			return out, err
+		}
+		if step == p.FailAt {
+			return out, fmt.Errorf("fell at step %d", step)
+		}
+	}
+	return out, nil
+}
+
 type callerOutput struct {
 	Engine      string    `json:"engine"`
 	Project     string    `json:"project"`
@@ -200,6 +225,7 @@ func main() {
 		sdk.Define("probe.stay", stay, sdk.Doc("Stays until told to stop.")),
 		sdk.Define("probe.steps", steps, sdk.Doc("Reports progress.")),
 		sdk.Define("probe.keep", keep, sdk.Doc("Makes an artifact.")),
+		sdk.Define("probe.climb", climb, sdk.Doc("Climbs, and remembers how far.")),
 		sdk.Define("probe.caller", caller, sdk.Doc("Tells who called.")),
 		sdk.Define("probe.destroy", destroy, sdk.Doc("Destroys nothing, but asks."), sdk.Destructive()),
 	)

@@ -8,11 +8,11 @@ import (
 )
 
 func (a *app) runs() *cli.Command {
-	return group("runs", "look at runs and act on them: list, show, logs, wait, cancel, prune",
+	return group("runs", "look at runs and act on them: list, show, logs, wait, cancel, rerun, resume, prune",
 		"These are Outrider's own runs: what was called here, whoever called it.\n\n"+
 			"  outrider runs list --state failed --since 02:00\n"+
 			"  outrider runs show RUN",
-		a.runsList(), a.runsShow(), a.runsLogs(), a.runsWait(), a.runsCancel(), a.runsPrune())
+		a.runsList(), a.runsShow(), a.runsLogs(), a.runsWait(), a.runsCancel(), a.runsRerun(), a.runsResume(), a.runsPrune())
 }
 
 // group is a command that only has others below it.
