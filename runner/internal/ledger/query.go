@@ -36,7 +36,7 @@ func (l *Ledger) List(ctx context.Context, f Filter) (runs []Run, err error) {
 	err = l.db.Read(ctx, func(ctx context.Context, tx *db.Tx) error {
 		runs = nil
 		for _, one := range f.perState() {
-			query, args := one.query(strings.Replace(columns, "log_tail", "''", 1))
+			query, args := one.query(l.db.Kind, strings.Replace(columns, "log_tail", "''", 1))
 			query += ` ORDER BY ` + f.id() + ` DESC`
 			if f.Limit > 0 {
 				query += ` LIMIT ?`
@@ -65,7 +65,7 @@ func (l *Ledger) Count(ctx context.Context, f Filter) (n int, err error) {
 	err = l.db.Read(ctx, func(ctx context.Context, tx *db.Tx) error {
 		n = 0
 		for _, one := range f.perState() {
-			query, args := one.query(`count(*)`)
+			query, args := one.query(l.db.Kind, `count(*)`)
 			var some int
 			if err := tx.QueryRow(ctx, query, args...).Scan(&some); err != nil {
 				return err
@@ -110,7 +110,7 @@ func (f Filter) id() string {
 }
 
 // query selects what from the runs of the filter, which names one state at most.
-func (f Filter) query(what string) (string, []any) {
+func (f Filter) query(kind db.Kind, what string) (string, []any) {
 	var terms []string
 	var args []any
 	add := func(term string, values ...any) {
@@ -123,14 +123,20 @@ func (f Filter) query(what string) (string, []any) {
 		from += ` JOIN outrider_labels ` + l + ` ON ` + l + `.run = id`
 		add(l+`.name = ? AND `+l+`.value = ?`, name, f.Labels[name])
 	}
+	other := ``
 	for _, s := range f.States {
 		add(`state = ?`, string(s))
+		if s != run.Success && kind == db.SQLite {
+			// Such runs are few. SQLite does not know and might look through all of a
+			// component; this keeps it from that one's index.
+			other = `+`
+		}
 	}
 	if f.Component != "" {
-		add(`component = ?`, f.Component)
+		add(other+`component = ?`, f.Component)
 	}
 	if f.Workflow != "" {
-		add(`workflow = ? AND workflow <> ''`, f.Workflow) // the index leaves out those without
+		add(other+`workflow = ? AND workflow <> ''`, f.Workflow) // the index leaves out those without
 	}
 	// The bound of the id spares looking at all that is older.
 	if !f.Since.IsZero() {
@@ -237,10 +243,10 @@ func (l *Ledger) Show(ctx context.Context, id string) (f Family, err error) {
 			}
 			f.Above = append(f.Above, up)
 		}
-		if f.Children, err = list(ctx, tx, `SELECT `+columns+` FROM outrider_runs WHERE parent = ? ORDER BY id`, id); err != nil {
+		if f.Children, err = list(ctx, tx, `SELECT `+columns+` FROM outrider_runs WHERE parent = ? AND parent <> '' ORDER BY id`, id); err != nil {
 			return err
 		}
-		if f.Reruns, err = list(ctx, tx, `SELECT `+columns+` FROM outrider_runs WHERE rerun_of = ? ORDER BY id`, id); err != nil {
+		if f.Reruns, err = list(ctx, tx, `SELECT `+columns+` FROM outrider_runs WHERE rerun_of = ? AND rerun_of <> '' ORDER BY id`, id); err != nil {
 			return err
 		}
 		if f.Links, err = links(ctx, tx, id); err != nil {

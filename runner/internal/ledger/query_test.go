@@ -139,10 +139,12 @@ func TestPages(t *testing.T) {
 		"label":     {Labels: map[string]string{"a": "b"}},
 		"labels":    {Labels: map[string]string{"a": "b", "c": "d"}, Before: "01K"},
 		"since":     {Since: time.Now()},
+		"few":       {States: []run.State{run.Lost}, Component: "a.b"},
+		"few of w":  {States: []run.State{run.Lost}, Workflow: "w"},
 		"both":      {Since: time.Now(), States: []run.State{run.Failed}},
 	} {
 		err := b.db.Read(t.Context(), func(ctx context.Context, tx *db.Tx) error {
-			query, args := f.query("state, message")
+			query, args := f.query(db.SQLite, "state, message")
 			rows, err := tx.Query(ctx, `EXPLAIN QUERY PLAN `+query+` ORDER BY `+f.id()+` DESC LIMIT 50`, args...)
 			if err != nil {
 				return err
@@ -155,6 +157,9 @@ func TestPages(t *testing.T) {
 					return err
 				}
 				if strings.Contains(plan, "TEMP B-TREE") || strings.HasPrefix(plan, "SCAN") && !strings.Contains(plan, "USING INDEX") {
+					t.Errorf("%s: %s", name, plan)
+				}
+				if strings.HasPrefix(name, "few") && !strings.Contains(plan, "outrider_runs_state") {
 					t.Errorf("%s: %s", name, plan)
 				}
 				if name != "all" && strings.HasPrefix(plan, "SCAN") {
