@@ -168,7 +168,7 @@ func (a *app) doExec(ctx context.Context, r execRequest) error {
 		return run.Do(ctx, r.spec, x, silent{}, func(run.Outcome, time.Duration) {})
 	}, redact.New(nil))
 	sweep.Wait()
-	rec.close(context.WithoutCancel(ctx))
+	defer rec.close(ctx)
 	if err := dir.Close(); err != nil {
 		a.say("remove the run's folder: %v", err)
 	}

@@ -21,18 +21,20 @@ import (
 
 // execute runs what was prepared under a private folder of its own, recorded, and
 // sweeps what killed hosts left meanwhile. The plugin starts while the ledger is
-// asked, and is told to begin when the run may.
-func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r runRequest, p *prepared, t *talk) (run.Outcome, error) {
+// asked, and is told to begin when the run may. tidy is for after the outcome was
+// delivered.
+func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r runRequest, p *prepared, t *talk) (o run.Outcome, tidy func(), err error) {
+	tidy = func() {}
 	d, err := state.Open(os.Getenv)
 	if err != nil {
-		return run.Outcome{}, host(err)
+		return o, tidy, host(err)
 	}
 	if d.Temporary != nil {
 		t.say(hclog.Warn, "state is kept in %s: %v", d.Root(), d.Temporary)
 	}
 	dir, err := d.NewRun(id)
 	if err != nil {
-		return run.Outcome{}, host(err)
+		return o, tidy, host(err)
 	}
 	var sweep sync.WaitGroup
 	sweep.Go(func() {
@@ -64,17 +66,16 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 	}
 	x.Gate = rec.gate(r.engine)
 	t.keep = rec.log.Line
-	o, err := rec.through(ctx, func(ctx context.Context) run.Outcome {
+	o, err = rec.through(ctx, func(ctx context.Context) run.Outcome {
 		return run.Do(ctx, r.spec, x, &listener{talk: t, artifacts: artifacts, recorder: rec}, func(o run.Outcome, wait time.Duration) {
 			t.say(hclog.Warn, "attempt %d: %s; next in %s", o.Attempts, o.Line(), wait.Round(time.Millisecond))
 		})
 	}, p.redact)
 	sweep.Wait()
-	rec.close(context.WithoutCancel(ctx))
 	if err := dir.Close(); err != nil {
 		t.say(hclog.Warn, "remove the run's folder: %v", err)
 	}
-	return o, err
+	return o, func() { rec.close(ctx) }, err
 }
 
 func (a *app) newRecorder(id string, r runRequest, p *prepared, d state.Dir, t *talk) *recorder {

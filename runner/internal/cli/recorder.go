@@ -403,10 +403,12 @@ func (r *recorder) close(ctx context.Context) {
 	if r.ledger == nil {
 		return
 	}
-	if r.recorded {
+	// Who was stopped has no time for others.
+	if r.recorded && ctx.Err() == nil {
 		if _, err := r.ledger.TakeIn(ctx, r.spool()); err != nil {
 			r.say("%v", err)
 		}
+		pruneSometimes(ctx, &book{r.ledger, r.dir, r.config})
 	}
 	if r.ledger.Shared() {
 		_ = r.ledger.Close() // a file needs none before an exit (see db.Close)

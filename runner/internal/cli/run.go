@@ -127,7 +127,8 @@ func (a *app) doRun(ctx context.Context, r runRequest) error {
 	id := ulid.Make().String()
 	t := newTalk(a.Err, r.name, r.format, r.level)
 	t.redact = p.redact
-	o, err := a.execute(ctx, kill, id, r, p, t)
+	o, tidy, err := a.execute(ctx, kill, id, r, p, t)
+	defer tidy()
 	if err != nil {
 		return err
 	}
