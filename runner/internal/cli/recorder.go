@@ -350,7 +350,7 @@ func (r *recorder) keepOnceBegun(ctx context.Context) (context.Context, func()) 
 // end records the end of a started run and returns its outcome, which is another
 // when the run was taken for dead meanwhile.
 func (r *recorder) end(ctx context.Context, o run.Outcome) run.Outcome {
-	if err := r.finish(context.WithoutCancel(ctx), o, false); errors.Is(err, ledger.ErrLost) {
+	if err := r.finish(ctx, o, false); errors.Is(err, ledger.ErrLost) {
 		late := leaseLost(err)
 		if o.State == run.Success {
 			late.Message += "; the task reported success, but another may have its claims"
@@ -370,11 +370,7 @@ func (r *recorder) finish(ctx context.Context, o run.Outcome, keepPlace bool) er
 	end.Outcome.Output = json.RawMessage(o.Output)
 	var err error
 	if r.recorded {
-		patience := r.budget
-		if r.ask.required {
-			patience = 10 * time.Second
-		}
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.patience(ctx.Err() != nil))
 		defer cancel()
 		if err = r.entry.Finish(ctx, end); err == nil || errors.Is(err, ledger.ErrLost) {
 			return err
@@ -386,6 +382,18 @@ func (r *recorder) finish(ctx context.Context, o run.Outcome, keepPlace bool) er
 		return errors.Join(err, spooled)
 	}
 	return nil
+}
+
+// patience is how long the ledger may take for the end of a run. Of a stopped one it
+// is what the stop ladder has left; a run under claims stays inside its lease.
+func (r *recorder) patience(stopped bool) time.Duration {
+	switch {
+	case stopped:
+		return 500 * time.Millisecond
+	case r.ask.required:
+		return 10 * time.Second
+	}
+	return bestEffort
 }
 
 func (r *recorder) exitOf(o run.Outcome) int {
