@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/outrider-run/outrider/dig/digdagtest"
+)
+
+// readmeBlock is the one block of this language in the README's part on claims.
+func readmeBlock(t *testing.T, language string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, part, _ := strings.Cut(string(text), "\n## Once, one at a time, not too many\n")
+	_, block, _ := strings.Cut(part, "\n```"+language+"\n")
+	block, _, ok := strings.Cut(block, "\n```\n")
+	if !ok || block == "" {
+		t.Fatalf("the README's part on claims has no block of %s", language)
+	}
+	return block + "\n"
+}
+
+// TestReadmeClaimsInDigdag runs the README's task twice in one session.
+func TestReadmeClaimsInDigdag(t *testing.T) {
+	d := onDigdag(t)
+	project := d.Push(digdagtest.Files{"orders.dig": readmeBlock(t, "yaml")})
+	a := d.Start(project, "orders")
+	r := d.Wait(a.ID)
+	if out := r.Output("+orders+load"); !r.Success || !strings.HasSuffix(out, "{\"message\":\"Hello, orders!\"}\n") || strings.Contains(out, "not run") {
+		t.Fatalf("%v, printed\n%s", r.States(), out)
+	}
+	again, err := d.StartAttempt(d.Context(), digdagtest.StartRequest{WorkflowID: a.Workflow.ID, SessionTime: a.SessionTime, Params: map[string]any{}, RetryAttemptName: "again"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = d.Wait(again.ID)
+	if out := r.Output("+orders+load"); !r.Success || !strings.Contains(out, "not run: succeeded") || !strings.HasSuffix(out, "{\"message\":\"Hello, orders!\"}\n") {
+		t.Errorf("%v, printed\n%s", r.States(), out)
+	}
+}
+
+// TestReadmeClaimsInAirflow runs the README's DAG, and then clears its run.
+func TestReadmeClaimsInAirflow(t *testing.T) {
+	onAirflow(t, func(t *testing.T, a airflow) {
+		if code, _, errs := ended(t, a.world.cmd("pools", "set", "warehouse", "4")); code != 0 {
+			t.Fatal(errs)
+		}
+		dags, err := os.ReadFile("testdata/airflow/outrider_tests.py")
+		if err != nil {
+			t.Fatal(err)
+		}
+		imports, _, ok := strings.Cut(string(dags), "\nCOMMAND = ")
+		if !ok {
+			t.Fatal("the tests' DAGs do not begin with imports as they did")
+		}
+		if err := a.PutDAG(deadline(t), "orders.py", imports+"\n"+readmeBlock(t, "python"), "orders"); err != nil {
+			t.Fatal(err)
+		}
+		r := a.triggerConf(t, "orders", nil)
+		if got := task(t, r, "load"); got.State != "success" {
+			t.Fatalf("%+v\n%s", got, logText(t, r, "load", 1))
+		}
+		if err := r.Clear(deadline(t)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Wait(deadline(t)); err != nil {
+			t.Fatal(err)
+		}
+		got := task(t, r, "load")
+		if text := logText(t, r, "load", got.Try); got.State != "success" || got.Try != 2 || !strings.Contains(text, "not run: succeeded") {
+			t.Errorf("%+v\n%s", got, text)
+		}
+		if out := outputs(t, r, "load"); out["message"] != "Hello, orders!" {
+			t.Errorf("XCom is %v", out)
+		}
+	})
+}
+
+// TestReadmeClaimsInACrontab runs the README's line as cron does, twice.
+func TestReadmeClaimsInACrontab(t *testing.T) {
+	w := newWorld(t)
+	line := strings.TrimSpace(readmeBlock(t, "crontab"))
+	fields := strings.SplitN(line, " ", 6)
+	if strings.Contains(line, "%") || len(fields) < 6 || fields[0] != "*/30" {
+		t.Fatalf("cron reads %q in another way", line)
+	}
+	script := filepath.Join(w.home, "crawl.sh")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho crawled >>crawls\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	said := ""
+	for range 3 { // at the end of a slot the second is another's first
+		cmd := w.cmd()
+		cmd.Path, cmd.Args, cmd.Dir = "/bin/sh", []string{"sh", "-c", fields[5]}, w.home
+		cmd.Env = append(cmd.Env, "PATH="+bin+":/usr/bin:/bin")
+		code, _, errs := ended(t, cmd)
+		if code != 0 {
+			t.Fatalf("exit %d\n%s", code, errs)
+		}
+		if said = errs; strings.Contains(said, "not run: succeeded") {
+			break
+		}
+	}
+	if !strings.Contains(said, "not run: succeeded") {
+		t.Errorf("the line ran again and again: %s", said)
+	}
+	code, out, errs := ended(t, w.cmd("runs", "list", "--format", "json"))
+	if code != 0 || !strings.Contains(out, `"next_due"`) {
+		t.Errorf("%s%s", out, errs)
+	}
+}
