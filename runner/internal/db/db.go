@@ -15,7 +15,7 @@
 //
 // Beside a SQLite file NAME stands NAME.lock, empty: whoever has the database
 // open holds its flock shared, and only who holds it alone moves a damaged file
-// aside.
+// aside. NAME.turn is empty too: its flock is the queue of those who write.
 package db
 
 import (

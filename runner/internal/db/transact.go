@@ -68,6 +68,9 @@ func (d *DB) transact(ctx context.Context, read bool, do func(ctx context.Contex
 
 // once tries a transaction.
 func (d *DB) once(ctx context.Context, conn *sql.Conn, read bool, do func(ctx context.Context, tx *Tx) error) error {
+	if !read {
+		defer d.turn(ctx)()
+	}
 	tx, err := d.begin(ctx, conn, &sql.TxOptions{ReadOnly: read})
 	if err != nil {
 		return err
