@@ -216,6 +216,55 @@ func caller(_ context.Context, run *sdk.Run, _ empty) (callerOutput, error) {
 	return callerOutput{c.Engine, c.Project, c.Workflow, c.Task, c.LogicalTime, c.Link, run.Attempt()}, nil
 }
 
+type bodyParams struct {
+	File  string        `json:"file" help:"What tells of its bodies, and whose flock a body holds."`
+	For   time.Duration `json:"for" default:"0s"`
+	Mark  string        `json:"mark" default:"" help:"FIFO to write the pid to once it runs."`
+	Until bool          `json:"until" default:"false" help:"Stay until told to stop, then say that all is well."`
+}
+
+type bodyOutput struct {
+	Run   string `json:"run"`
+	Fence int64  `json:"fence"`
+}
+
+// body tells in a file when it begins and ends, and whether another body runs.
+func body(ctx context.Context, run *sdk.Run, p bodyParams) (bodyOutput, error) {
+	fence, _ := run.Fence()
+	out := bodyOutput{run.ID(), fence}
+	f, err := os.OpenFile(p.File, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = f.Close() }()
+	say := func(word string) {
+		if err == nil {
+			_, err = fmt.Fprintf(f, "%s %s %.6f\n", word, run.ID(), float64(time.Now().UnixMicro())/1e6)
+		}
+	}
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		say("overlap")
+	}
+	say("begin")
+	run.Log().Info("begun")
+	if p.Mark != "" && err == nil {
+		err = os.WriteFile(p.Mark, []byte(fmt.Sprint(os.Getpid())), 0o600)
+	}
+	var over <-chan time.Time
+	if !p.Until {
+		over = time.After(p.For)
+	}
+	select {
+	case <-over:
+	case <-ctx.Done():
+		if !p.Until {
+			return out, context.Cause(ctx)
+		}
+	}
+	say("end")
+	return out, err
+}
+
 func destroy(context.Context, *sdk.Run, empty) (empty, error) { return empty{}, nil }
 
 func main() {
@@ -227,6 +276,7 @@ func main() {
 		sdk.Define("probe.keep", keep, sdk.Doc("Makes an artifact.")),
 		sdk.Define("probe.climb", climb, sdk.Doc("Climbs, and remembers how far.")),
 		sdk.Define("probe.caller", caller, sdk.Doc("Tells who called.")),
+		sdk.Define("probe.body", body, sdk.Doc("Tells of its bodies.")),
 		sdk.Define("probe.destroy", destroy, sdk.Doc("Destroys nothing, but asks."), sdk.Destructive()),
 	)
 }

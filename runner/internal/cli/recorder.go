@@ -74,6 +74,7 @@ func (r *recorder) begin(ctx context.Context, e engine.Engine) error {
 	}
 	err := r.open(ctx)
 	if err == nil {
+		r.takeInFirst(ctx)
 		r.entry, r.answer, err = r.ledger.Begin(ctx, r.req)
 	}
 	switch {
@@ -91,6 +92,14 @@ func (r *recorder) begin(ctx context.Context, e engine.Engine) error {
 	r.say("the run is not recorded, its record is kept for later: %v", err)
 	r.entry, r.answer = ledger.Unrecorded(r.req), ledger.Answer{Verdict: ledger.Granted}
 	return nil
+}
+
+// takeInFirst takes in what earlier runs could not record, where it may decide this
+// one: the success of its key is not to be run again. What fails is told at the end.
+func (r *recorder) takeInFirst(ctx context.Context) {
+	if r.ask.required || r.req.Redelivery {
+		_, _ = r.ledger.TakeIn(ctx, r.spool())
+	}
 }
 
 func misused(err error) bool {
@@ -376,6 +385,7 @@ func (r *recorder) finish(ctx context.Context, o run.Outcome, keepPlace bool) er
 			return err
 		}
 		r.say("%v; its record is kept for later", err)
+		r.recorded = false // to ask the ledger for more would only hold up the end
 	}
 	if spooled := r.entry.Spool(r.spool(), end); spooled != nil {
 		r.say("%v", spooled)

@@ -155,7 +155,7 @@ func (e *Entry) begun(ctx context.Context, tx *db.Tx) (Verdict, error) {
 	}
 	e.run = r
 	if r.State == run.Running {
-		return Granted, nil
+		return Granted, e.lookBack(ctx, tx)
 	}
 	rows, err := tx.Query(ctx, `SELECT resource, slots, ticket FROM outrider_claims WHERE run = ? ORDER BY resource`, r.ID)
 	if err != nil {
@@ -200,8 +200,8 @@ func (e *Entry) number(ctx context.Context, tx *db.Tx) error {
 		}
 		var n int
 		err := tx.QueryRow(ctx, `SELECT (SELECT count(*) FROM outrider_runs WHERE delivery_base = ? AND delivery = ?)
-			+ (SELECT count(*) FROM outrider_links WHERE delivery_base = ? AND delivery = ?)`,
-			r.deliveryBase, r.Caller.Delivery, r.deliveryBase, r.Caller.Delivery).Scan(&n)
+			+ (SELECT count(*) FROM outrider_links WHERE delivery_base = ? AND delivery = ? AND id <> ?)`,
+			r.deliveryBase, r.Caller.Delivery, r.deliveryBase, r.Caller.Delivery, r.ID).Scan(&n)
 		if err != nil {
 			return fmt.Errorf("count the calls of the task: %w", err)
 		}
