@@ -126,7 +126,16 @@ func (a *app) tableSink() sink {
 }
 
 func runRow(r ledger.Run) []string {
-	return []string{r.ID, string(r.State), oneLine(r.Component, 40), clock(r.AskedAt), took(r, time.Now()), oneLine(callerName(r.Caller), 60), oneLine(note(r), 80)}
+	return []string{r.ID, string(r.State), oneLine(componentText(r), 40), clock(r.AskedAt), took(r, time.Now()), oneLine(callerName(r.Caller), 60), oneLine(note(r), 80)}
+}
+
+// componentText is a run's component, or what a command was.
+func componentText(r ledger.Run) string {
+	var p struct{ Argv []string }
+	if r.Command && json.Unmarshal(r.Params, &p) == nil && len(p.Argv) > 0 {
+		return r.Component + ": " + strings.Join(p.Argv, " ")
+	}
+	return r.Component
 }
 
 // note is what is most worth knowing of a run in a word or a line.
