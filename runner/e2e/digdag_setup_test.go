@@ -30,7 +30,7 @@ var digdagShared = sync.OnceValues(func() (digdag, error) {
 	}
 	cleanups.add(func() error { return os.RemoveAll(home) })
 	w := world{home}
-	s, err := startDigdag(w)
+	s, err := startDigdag(w, nil)
 	if err != nil {
 		return digdag{}, err
 	}
@@ -41,7 +41,7 @@ var digdagShared = sync.OnceValues(func() (digdag, error) {
 // digdagDouble is the double's program, built once.
 var digdagDouble = sync.OnceValues(func() (string, error) { return digdagtest.BuildDouble(context.Background(), bin) })
 
-func startDigdag(w world) (*digdagtest.Server, error) {
+func startDigdag(w world, config map[string]string) (*digdagtest.Server, error) {
 	double, err := digdagDouble()
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func startDigdag(w world) (*digdagtest.Server, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	path := fmt.Sprintf("PATH=%s%c%s%c%s", bin, os.PathListSeparator, helpers, os.PathListSeparator, os.Getenv("PATH"))
-	return digdagtest.Start(ctx, digdagtest.Options{Dir: dir, Double: double, Env: append(w.env(), path)})
+	return digdagtest.Start(ctx, digdagtest.Options{Dir: dir, Double: double, Config: config, Env: append(w.env(), path)})
 }
 
 // onDigdag gives a test the shared server.
@@ -73,8 +73,14 @@ func onDigdag(t *testing.T) digdag {
 // onOwnDigdag starts a server for one test, which kills it.
 func onOwnDigdag(t *testing.T) digdag {
 	t.Helper()
+	return onDigdagWith(t, nil)
+}
+
+// onDigdagWith is onOwnDigdag with settings of the server.
+func onDigdagWith(t *testing.T, config map[string]string) digdag {
+	t.Helper()
 	w := newWorld(t)
-	s, err := startDigdag(w)
+	s, err := startDigdag(w, config)
 	if err != nil {
 		t.Fatal(err)
 	}

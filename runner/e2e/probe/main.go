@@ -221,6 +221,8 @@ type bodyParams struct {
 	For   time.Duration `json:"for" default:"0s"`
 	Mark  string        `json:"mark" default:"" help:"FIFO to write the pid to once it runs."`
 	Until bool          `json:"until" default:"false" help:"Stay until told to stop, then say that all is well."`
+	// Release is looked for as a task's shell would do.
+	Release string `json:"release" default:"" help:"Stay until this file is there."`
 }
 
 type bodyOutput struct {
@@ -254,12 +256,21 @@ func body(ctx context.Context, run *sdk.Run, p bodyParams) (bodyOutput, error) {
 	if !p.Until {
 		over = time.After(p.For)
 	}
-	select {
-	case <-over:
-	case <-ctx.Done():
-		if !p.Until {
-			return out, context.Cause(ctx)
+	released := func() bool {
+		_, missing := os.Stat(p.Release)
+		return p.Release == "" || missing == nil
+	}
+	for ctx.Err() == nil && !released() {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if ctx.Err() == nil {
+		select {
+		case <-over:
+		case <-ctx.Done():
 		}
+	}
+	if ctx.Err() != nil && !p.Until {
+		return out, context.Cause(ctx)
 	}
 	say("end")
 	return out, err
