@@ -65,6 +65,7 @@ func underLocks(t *testing.T, s store, locks, each int, aims func(lock, take int
 						x := shoot(t, s.cmd(args...), when, 20*time.Millisecond, &bullets)
 						if x.killed.IsZero() {
 							t.Errorf("it was not killed, but ended with %d\n%s", x.code, x.stderr)
+							continue
 						}
 						mu.Lock()
 						kills[lock] = append(kills[lock], x.killed)

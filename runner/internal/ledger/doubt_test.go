@@ -1,9 +1,12 @@
 package ledger
 
 import (
+	"context"
 	"encoding/json"
+	"path/filepath"
 	"testing"
 
+	"github.com/outrider-run/outrider/runner/internal/db"
 	"github.com/outrider-run/outrider/runner/internal/run"
 )
 
@@ -38,6 +41,40 @@ func TestGrantInDoubt(t *testing.T) {
 		again, a, err := b.Begin(t.Context(), second.req)
 		if err != nil || a.Verdict != Granted || again.Earlier() != 1 || string(again.Restore()) != `{"row":7}` {
 			t.Errorf("%+v, %v: %d earlier, to restore %s", a, err, again.Earlier(), again.Restore())
+		}
+	})
+}
+
+// TestSpoolOutlivesTheDatabase: a database that is older than the run, restored or new
+// after damage, gets the whole record.
+func TestSpoolOutlivesTheDatabase(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *book) {
+		c := b.begin(lock("a"), func(r *Request) { r.Run.Labels = map[string]string{"l": "v"} })
+		err := b.db.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			for _, table := range []string{"runs WHERE id", "labels WHERE run", "claims WHERE run"} {
+				if _, err := tx.Exec(ctx, `DELETE FROM outrider_`+table+` = ?`, c.ID()); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := End{Outcome: run.Outcome{State: run.Success}}
+		if err := c.Finish(t.Context(), end); err == nil {
+			t.Error("an end without a beginning was recorded")
+		}
+		dir := filepath.Join(t.TempDir(), "spool")
+		if err := c.Spool(dir, end); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := b.TakeIn(t.Context(), dir); n != 1 || err != nil {
+			t.Errorf("took in %d, %v", n, err)
+		}
+		got, err := b.List(t.Context(), Filter{Labels: map[string]string{"l": "v"}})
+		if err != nil || len(got) != 1 || got[0].ID != c.ID() || got[0].State != run.Success || got[0].StartedAt.IsZero() {
+			t.Errorf("%+v, %v", got, err)
 		}
 	})
 }

@@ -112,10 +112,11 @@ func (l *Ledger) takeIn(ctx context.Context, s spooled) error {
 	return l.surely(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if s.Begun {
 			_, err := e.finish(ctx, tx, s.At, s.End)
-			if errors.Is(err, ErrNoRun) {
-				return nil // pruned meanwhile
+			if !errors.Is(err, ErrNoRun) {
+				return err
 			}
-			return err
+			// A run that goes on is not pruned: the database is an older one, or a new one
+			// after damage.
 		}
 		r.epoch = 1
 		o := s.End.Outcome
