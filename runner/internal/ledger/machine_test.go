@@ -35,8 +35,13 @@ type model struct {
 // ahead reports whether the waiting w is served before a. Whoever asked for more
 // than there is by now waits apart.
 func (m *model) ahead(w, a *asked, resource string) bool {
-	if w == a || !w.waits() || w.claims[resource] == 0 || w.claims[resource] > m.slots[resource] {
+	if w == a || !w.waits() || w.claims[resource] == 0 {
 		return false
+	}
+	for other, n := range w.claims {
+		if n > m.slots[other] {
+			return false
+		}
 	}
 	if w.priority != a.priority {
 		return w.priority > a.priority

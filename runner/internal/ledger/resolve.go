@@ -124,7 +124,9 @@ func (e *Entry) known(ctx context.Context, tx *db.Tx, found map[string]resource)
 }
 
 // lines reads who holds and who waits for what is claimed. Runs that are dead are
-// left out, and with write taken for lost.
+// left out, and with write taken for lost. Left out too is who waits for more than
+// there is of anything, by now: whatever else it waits for, it would hold up others
+// for ever.
 func (e *Entry) lines(ctx context.Context, tx *db.Tx, now time.Time, write bool, found map[string]resource) (map[string]*line, error) {
 	lines := map[string]*line{}
 	var names []any
@@ -135,6 +137,8 @@ func (e *Entry) lines(ctx context.Context, tx *db.Tx, now time.Time, write bool,
 	rows, err := tx.Query(ctx, `SELECT c.resource, c.run, c.slots, c.ticket, coalesce(t.priority, 0), r.live, r.lease_until
 		FROM outrider_claims c JOIN outrider_runs r ON r.id = c.run LEFT JOIN outrider_tickets t ON t.ticket = c.ticket
 		WHERE c.resource IN (?`+strings.Repeat(", ?", len(names)-1)+`) AND coalesce(t.keep, 0) = 0
+		AND (c.ticket = 0 OR NOT EXISTS (SELECT 1 FROM outrider_claims o JOIN outrider_resources s ON s.name = o.resource
+			WHERE o.run = c.run AND o.slots > s.slots))
 		ORDER BY c.ticket`, names...)
 	if err != nil {
 		return nil, err
