@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,6 +40,11 @@ func startAirflow(v airflowtest.Version) (airflow, error) {
 	if err != nil {
 		return airflow{}, err
 	}
+	orders, err := readmeBlock("python")
+	if err != nil {
+		return airflow{}, err
+	}
+	imports, _, _ := strings.Cut(string(dags), "\nCOMMAND = ")
 	a := airflow{world: world{home}}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
@@ -55,14 +61,14 @@ func startAirflow(v airflowtest.Version) (airflow, error) {
 			"scheduler.zombie_detection_interval":                          "5",
 			"scheduler.orphaned_tasks_check_interval":                      "5",
 		},
-		DAGs: map[string]string{"outrider_tests.py": string(dags)},
+		DAGs: map[string]string{"outrider_tests.py": string(dags), "orders.py": imports + "\n" + orders},
 		Env:  append(a.world.env(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH")),
 	})
 	if err != nil {
 		return airflow{}, err
 	}
 	cleanups.add(a.Stop)
-	return a, a.AwaitDAG(ctx, "values")
+	return a, errors.Join(a.AwaitDAG(ctx, "values"), a.AwaitDAG(ctx, "orders"))
 }
 
 // onAirflow runs f on both versions at the same time.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,25 +11,28 @@ import (
 )
 
 // readmeBlock is the one block of this language in the README's part on claims.
-func readmeBlock(t *testing.T, language string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+func readmeBlock(language string) (string, error) {
+	text, err := os.ReadFile("../../README.md")
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	_, part, _ := strings.Cut(string(text), "\n## Once, one at a time, not too many\n")
 	_, block, _ := strings.Cut(part, "\n```"+language+"\n")
 	block, _, ok := strings.Cut(block, "\n```\n")
 	if !ok || block == "" {
-		t.Fatalf("the README's part on claims has no block of %s", language)
+		return "", fmt.Errorf("the README's part on claims has no block of %s", language)
 	}
-	return block + "\n"
+	return block + "\n", nil
 }
 
 // TestReadmeClaimsInDigdag runs the README's task twice in one session.
 func TestReadmeClaimsInDigdag(t *testing.T) {
 	d := onDigdag(t)
-	project := d.Push(digdagtest.Files{"orders.dig": readmeBlock(t, "yaml")})
+	dig, err := readmeBlock("yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	project := d.Push(digdagtest.Files{"orders.dig": dig})
 	a := d.Start(project, "orders")
 	r := d.Wait(a.ID)
 	if out := r.Output("+orders+load"); !r.Success || !strings.HasSuffix(out, "{\"message\":\"Hello, orders!\"}\n") || strings.Contains(out, "not run") {
@@ -49,17 +53,6 @@ func TestReadmeClaimsInAirflow(t *testing.T) {
 	onAirflow(t, func(t *testing.T, a airflow) {
 		if code, _, errs := ended(t, a.world.cmd("pools", "set", "warehouse", "4")); code != 0 {
 			t.Fatal(errs)
-		}
-		dags, err := os.ReadFile("testdata/airflow/outrider_tests.py")
-		if err != nil {
-			t.Fatal(err)
-		}
-		imports, _, ok := strings.Cut(string(dags), "\nCOMMAND = ")
-		if !ok {
-			t.Fatal("the tests' DAGs do not begin with imports as they did")
-		}
-		if err := a.PutDAG(deadline(t), "orders.py", imports+"\n"+readmeBlock(t, "python"), "orders"); err != nil {
-			t.Fatal(err)
 		}
 		r := a.triggerConf(t, "orders", nil)
 		if got := task(t, r, "load"); got.State != "success" {
@@ -84,7 +77,11 @@ func TestReadmeClaimsInAirflow(t *testing.T) {
 // TestReadmeClaimsInACrontab runs the README's line as cron does, twice.
 func TestReadmeClaimsInACrontab(t *testing.T) {
 	w := newWorld(t)
-	line := strings.TrimSpace(readmeBlock(t, "crontab"))
+	line, err := readmeBlock("crontab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line = strings.TrimSpace(line)
 	fields := strings.SplitN(line, " ", 6)
 	if strings.Contains(line, "%") || len(fields) < 6 || fields[0] != "*/30" {
 		t.Fatalf("cron reads %q in another way", line)
