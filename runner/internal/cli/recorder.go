@@ -308,6 +308,11 @@ func (r *recorder) stoppedWaiting(ctx context.Context, err error) (run.Outcome, 
 		if errors.Is(err, ledger.ErrLost) {
 			return leaseLost(err), true, nil
 		}
+		if errors.Is(err, ledger.ErrCancelled) {
+			o := run.Outcome{State: run.Cancelled, Code: run.CodeCancelled, Message: err.Error()}
+			r.finish(ctx, o, false)
+			return o, true, nil
+		}
 		return run.Outcome{}, true, host(fmt.Errorf("nothing was run: %w", err))
 	}
 	o := run.OutcomeOf(ctx)

@@ -27,7 +27,7 @@ func (e *Entry) Await(ctx context.Context, told func(Answer)) (Answer, error) {
 func (e *Entry) await(ctx context.Context, told func(Answer)) (Answer, error) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	var renewed time.Time
+	var renewed, watched time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -39,6 +39,16 @@ func (e *Entry) await(ctx context.Context, told func(Answer)) (Answer, error) {
 				return Answer{}, err
 			}
 			renewed = time.Now()
+		}
+		if time.Since(watched) >= watchEvery {
+			why, err := e.Cancelled(ctx)
+			if err == nil && why != "" {
+				err = fmt.Errorf("%w: %s", ErrCancelled, why)
+			}
+			if err != nil {
+				return Answer{}, err
+			}
+			watched = time.Now()
 		}
 		a, err := e.look(ctx)
 		if err != nil {

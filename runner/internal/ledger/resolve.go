@@ -53,14 +53,30 @@ type resource struct {
 }
 
 // resources reads, and with write locks in the order of their names, what is
-// claimed. What nobody has claimed before is made, but for pools.
+// claimed.
 func (e *Entry) resources(ctx context.Context, tx *db.Tx, now time.Time, write bool) (map[string]resource, error) {
 	found := map[string]resource{}
 	for _, c := range e.claims {
+		r, err := c.read(ctx, tx, now, write)
+		if err != nil {
+			return nil, err
+		}
+		if c.slots > r.slots && e.ticket == 0 {
+			return nil, fmt.Errorf("%s has %d slots, %d are asked for: %w", words(c.resource), r.slots, c.slots, ErrTooBig)
+		}
+		found[c.resource] = r
+	}
+	return found, nil
+}
+
+// read reads the resource of a claim. With write it is locked, and made where nobody
+// has claimed it before, unless it is a pool.
+func (c Claim) read(ctx context.Context, tx *db.Tx, now time.Time, write bool) (resource, error) {
+	for {
 		if write && !c.isPool() {
 			_, err := tx.Exec(ctx, `INSERT INTO outrider_resources VALUES (?, 1, '', ?) ON CONFLICT (name) DO NOTHING`, c.resource, now.UnixMilli())
 			if err != nil {
-				return nil, err
+				return resource{}, err
 			}
 		}
 		query := `SELECT slots, result FROM outrider_resources WHERE name = ?`
@@ -71,18 +87,16 @@ func (e *Entry) resources(ctx context.Context, tx *db.Tx, now time.Time, write b
 		err := tx.QueryRow(ctx, query, c.resource).Scan(&r.slots, &r.result)
 		switch {
 		case errors.Is(err, sql.ErrNoRows) && c.isPool():
-			return nil, fmt.Errorf("%s: %w; set it with: outrider pools set %s SLOTS", words(c.resource), ErrNoPool, strings.TrimPrefix(c.resource, poolPrefix))
+			return r, fmt.Errorf("%s: %w; set it with: outrider pools set %s SLOTS", words(c.resource), ErrNoPool, strings.TrimPrefix(c.resource, poolPrefix))
+		case errors.Is(err, sql.ErrNoRows) && write:
+			continue // a prune removed it in between
 		case errors.Is(err, sql.ErrNoRows):
-			r.slots = 1
+			return resource{slots: 1}, nil
 		case err != nil:
-			return nil, fmt.Errorf("look at %s: %w", words(c.resource), err)
+			return r, fmt.Errorf("look at %s: %w", words(c.resource), err)
 		}
-		if c.slots > r.slots && e.ticket == 0 {
-			return nil, fmt.Errorf("%s has %d slots, %d are asked for: %w", words(c.resource), r.slots, c.slots, ErrTooBig)
-		}
-		found[c.resource] = r
+		return r, nil
 	}
-	return found, nil
 }
 
 // known answers with what is recorded already: a key's success, or a failure for
@@ -134,7 +148,11 @@ func (e *Entry) lines(ctx context.Context, tx *db.Tx, now time.Time, write bool,
 		lines[c.resource] = &line{slots: found[c.resource].slots}
 		names = append(names, c.resource)
 	}
-	rows, err := tx.Query(ctx, `SELECT c.resource, c.run, c.slots, c.ticket, coalesce(t.priority, 0), r.live, r.lease_until
+	// A pool may have become smaller than what somebody waits for. Who so cannot be
+	// served keeps nobody from anything.
+	rows, err := tx.Query(ctx, `SELECT c.resource, c.run, c.slots, c.ticket, coalesce(t.priority, 0), r.live, r.lease_until,
+		CASE WHEN c.ticket > 0 AND EXISTS (SELECT 1 FROM outrider_claims m JOIN outrider_resources s ON s.name = m.resource
+			WHERE m.run = c.run AND m.slots > s.slots) THEN 1 ELSE 0 END
 		FROM outrider_claims c JOIN outrider_runs r ON r.id = c.run LEFT JOIN outrider_tickets t ON t.ticket = c.ticket
 		WHERE c.resource IN (?`+strings.Repeat(", ?", len(names)-1)+`) AND coalesce(t.keep, 0) = 0
 		AND (c.ticket = 0 OR NOT EXISTS (SELECT 1 FROM outrider_claims o JOIN outrider_resources s ON s.name = o.resource
@@ -149,14 +167,15 @@ func (e *Entry) lines(ctx context.Context, tx *db.Tx, now time.Time, write bool,
 		var name string
 		var s share
 		var l life
-		if err := rows.Scan(&name, &s.run, &s.slots, &s.ticket, &s.priority, &l.file, &l.until); err != nil {
+		var hopeless int
+		if err := rows.Scan(&name, &s.run, &s.slots, &s.ticket, &s.priority, &l.file, &l.until, &hopeless); err != nil {
 			return nil, err
 		}
 		if _, asked := alive[s.run]; !asked {
 			alive[s.run] = s.run == e.run.ID || e.l.lives(l, now)
 		}
 		switch {
-		case !alive[s.run], s.run == e.run.ID && s.ticket == 0:
+		case !alive[s.run], hopeless > 0, s.run == e.run.ID && s.ticket == 0:
 		case s.ticket == 0:
 			lines[name].held = append(lines[name].held, s)
 		default:

@@ -300,7 +300,11 @@ func TestPools(t *testing.T) {
 		last.want(Waiting)
 		three.end(run.Success)
 		last.wantNow(Granted)
-		set(2) // less than is held: nobody loses anything
+		b.begin(pool("w", 5), lock("l")).want(Waiting)
+		behind := b.begin(lock("l"))
+		behind.want(Waiting)
+		set(2)                  // less than is held: nobody loses anything
+		behind.wantNow(Granted) // and who can never be served keeps nobody waiting
 		if p, err := b.Pools(t.Context()); err != nil || len(p) != 1 || p[0].Slots != 2 || p[0].Used != 6 || len(p[0].Holders) != 3 {
 			t.Errorf("%+v, %v", p, err)
 		}
@@ -499,6 +503,19 @@ func TestCancel(t *testing.T) {
 		if err := <-ended; !errors.Is(err, ErrCancelled) || !strings.HasSuffix(err.Error(), "by me") {
 			t.Errorf("%v", err)
 		}
+		holder := b.begin(lock("a"))
+		waiter := b.begin(lock("a"))
+		go func() {
+			_, err := waiter.Await(t.Context(), func(Answer) {})
+			ended <- err
+		}()
+		if asked, err := b.Cancel(t.Context(), waiter.ID(), "in line"); !asked || err != nil {
+			t.Errorf("%v, %v", asked, err)
+		}
+		if err := <-ended; !errors.Is(err, ErrCancelled) || !strings.HasSuffix(err.Error(), "in line") {
+			t.Errorf("%v", err)
+		}
+		holder.end(run.Success)
 		c.end(run.Cancelled)
 		if asked, err := b.Cancel(t.Context(), c.ID(), "again"); asked || err != nil {
 			t.Errorf("after the end: %v, %v", asked, err)
