@@ -148,11 +148,7 @@ func (e *Entry) lines(ctx context.Context, tx *db.Tx, now time.Time, write bool,
 		lines[c.resource] = &line{slots: found[c.resource].slots}
 		names = append(names, c.resource)
 	}
-	// A pool may have become smaller than what somebody waits for. Who so cannot be
-	// served keeps nobody from anything.
-	rows, err := tx.Query(ctx, `SELECT c.resource, c.run, c.slots, c.ticket, coalesce(t.priority, 0), r.live, r.lease_until,
-		CASE WHEN c.ticket > 0 AND EXISTS (SELECT 1 FROM outrider_claims m JOIN outrider_resources s ON s.name = m.resource
-			WHERE m.run = c.run AND m.slots > s.slots) THEN 1 ELSE 0 END
+	rows, err := tx.Query(ctx, `SELECT c.resource, c.run, c.slots, c.ticket, coalesce(t.priority, 0), r.live, r.lease_until
 		FROM outrider_claims c JOIN outrider_runs r ON r.id = c.run LEFT JOIN outrider_tickets t ON t.ticket = c.ticket
 		WHERE c.resource IN (?`+strings.Repeat(", ?", len(names)-1)+`) AND coalesce(t.keep, 0) = 0
 		AND (c.ticket = 0 OR NOT EXISTS (SELECT 1 FROM outrider_claims o JOIN outrider_resources s ON s.name = o.resource
@@ -167,15 +163,14 @@ func (e *Entry) lines(ctx context.Context, tx *db.Tx, now time.Time, write bool,
 		var name string
 		var s share
 		var l life
-		var hopeless int
-		if err := rows.Scan(&name, &s.run, &s.slots, &s.ticket, &s.priority, &l.file, &l.until, &hopeless); err != nil {
+		if err := rows.Scan(&name, &s.run, &s.slots, &s.ticket, &s.priority, &l.file, &l.until); err != nil {
 			return nil, err
 		}
 		if _, asked := alive[s.run]; !asked {
 			alive[s.run] = s.run == e.run.ID || e.l.lives(l, now)
 		}
 		switch {
-		case !alive[s.run], hopeless > 0, s.run == e.run.ID && s.ticket == 0:
+		case !alive[s.run], s.run == e.run.ID && s.ticket == 0:
 		case s.ticket == 0:
 			lines[name].held = append(lines[name].held, s)
 		default:
