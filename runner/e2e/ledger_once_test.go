@@ -50,14 +50,11 @@ func TestOnceUnderKills(t *testing.T) {
 		server := dbtest.New(t, "max_connections=150")
 		var killed []contest
 		for i := range 5 {
-			killed = append(killed, contest{fmt.Sprintf("killed%d", i), width - 6, func(i int) aim {
-				switch {
-				case i < 6:
-					return inBody
-				case i < 8:
-					return atRandom
+			killed = append(killed, contest{fmt.Sprintf("killed%d", i), width - 4, func(i int) aim {
+				if i < 10 {
+					return inBody // the first of them whose body runs
 				}
-				return never
+				return atRandom
 			}, 1, 100 * time.Millisecond})
 		}
 		once(t, onServer(t, server.URL()), killed, func(int) aim { return never })
