@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -276,6 +277,26 @@ func body(ctx context.Context, run *sdk.Run, p bodyParams) (bodyOutput, error) {
 	return out, err
 }
 
+type readParams struct {
+	Task string `json:"task" default:""`
+	Name string `json:"name" default:"report.txt"`
+}
+
+type readOutput struct {
+	Text string `json:"text"`
+}
+
+// read reads an artifact of another task.
+func read(_ context.Context, run *sdk.Run, p readParams) (readOutput, error) {
+	f, err := run.Open(p.Task, p.Name)
+	if err != nil {
+		return readOutput{}, err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(f)
+	return readOutput{string(text)}, err
+}
+
 func destroy(context.Context, *sdk.Run, empty) (empty, error) { return empty{}, nil }
 
 func main() {
@@ -288,6 +309,7 @@ func main() {
 		sdk.Define("probe.climb", climb, sdk.Doc("Climbs, and remembers how far.")),
 		sdk.Define("probe.caller", caller, sdk.Doc("Tells who called.")),
 		sdk.Define("probe.body", body, sdk.Doc("Tells of its bodies.")),
+		sdk.Define("probe.read", read, sdk.Doc("Reads an artifact.")),
 		sdk.Define("probe.destroy", destroy, sdk.Doc("Destroys nothing, but asks."), sdk.Destructive()),
 	)
 }

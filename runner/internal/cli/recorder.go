@@ -254,23 +254,31 @@ func (r *recorder) await(ctx context.Context, a ledger.Answer) (ledger.Answer, e
 		ctx, cancel = context.WithTimeoutCause(ctx, r.ask.waitMax, errWaitMax)
 		defer cancel()
 	}
-	r.tell(a)
+	r.tell(ctx, a)
 	last := time.Now()
 	return r.entry.Await(ctx, func(now ledger.Answer) {
 		r.answer = now
 		if time.Since(last) >= time.Minute {
 			last = time.Now()
-			r.tell(now)
+			r.tell(ctx, now)
 		}
 	})
 }
 
-func (r *recorder) tell(a ledger.Answer) {
+func (r *recorder) tell(ctx context.Context, a ledger.Answer) {
 	if a.Verdict == ledger.Joining {
 		r.say("waiting for the end of %s, which does the same (%s)", a.Of.ID, onHost(a.Of.Host, a.Of.PID))
 		return
 	}
-	r.say("waiting: %s", busyText(a))
+	text := busyText(a)
+	var holders []ledger.Holder
+	for _, b := range a.Busy {
+		holders = append(holders, b.Holders...)
+	}
+	if due, err := r.ledger.Due(ctx, holders); err == nil && !due.IsZero() {
+		text += "; usually until " + due.Local().Format("15:04:05")
+	}
+	r.say("waiting: %s", text)
 }
 
 // busyText says what stands in the way, with its holder and the place in line.

@@ -46,15 +46,16 @@ func (e *Entry) Artifact(ctx context.Context, a Artifact) error {
 }
 
 // OpenArtifact finds the newest artifact of a name that a task of the same session
-// or run of the engine has made; an empty task is any. shared: artifacts stand where
+// or run of the engine has made, without an engine a part of the same run; an empty
+// task is any. shared: artifacts stand where
 // all hosts see them.
 func (e *Entry) OpenArtifact(ctx context.Context, task, name string, shared bool) (a Artifact, err error) {
 	c := e.run.Caller
 	err = e.l.db.Read(ctx, func(ctx context.Context, tx *db.Tx) error {
 		found, err := artifacts(ctx, tx, `name = ? AND (task = ? OR ? = '') AND run IN (SELECT id FROM outrider_runs WHERE state = 'success'
 			AND engine = ? AND instance = ? AND project = ? AND workflow = ? AND session = ? AND (session <> '' OR engine_run = ?)
-			AND (engine <> 'none' OR parent = ? OR id = ?))`,
-			name, task, task, c.Engine, c.Instance, c.Project, c.Workflow, c.Session, c.Run, e.run.Parent, e.run.Parent)
+			AND (engine <> 'none' OR ? <> '' AND (parent = ? OR id = ?)))`,
+			name, task, task, c.Engine, c.Instance, c.Project, c.Workflow, c.Session, c.Run, e.run.Parent, e.run.Parent, e.run.Parent)
 		if err != nil {
 			return err
 		}

@@ -73,11 +73,12 @@ type Busy struct {
 
 // Holder holds or waits for slots of a resource.
 type Holder struct {
-	Run   string    `json:"run"`
-	Host  string    `json:"host"`
-	PID   int       `json:"pid"`
-	Slots int64     `json:"slots"`
-	Since time.Time `json:"since"`
+	Run       string    `json:"run"`
+	Component string    `json:"component,omitempty"`
+	Host      string    `json:"host"`
+	PID       int       `json:"pid"`
+	Slots     int64     `json:"slots"`
+	Since     time.Time `json:"since"`
 }
 
 // What a request can be refused for, each a matter of usage.

@@ -275,7 +275,7 @@ func holders(ctx context.Context, tx *db.Tx, held []share) ([]Holder, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Holder{Run: r.ID, Host: r.Host, PID: r.PID, Slots: h.slots, Since: r.StartedAt})
+		all = append(all, Holder{Run: r.ID, Component: r.Component, Host: r.Host, PID: r.PID, Slots: h.slots, Since: r.StartedAt})
 	}
 	return all, nil
 }
