@@ -111,3 +111,26 @@ func TestReadmeClaimsInACrontab(t *testing.T) {
 		t.Errorf("%s%s", out, errs)
 	}
 }
+
+// TestOneKeyFromDigdagAndAirflow: a job that moves from one to the other, and for a
+// while is in both, is done once.
+func TestOneKeyFromDigdagAndAirflow(t *testing.T) {
+	w := newWorld(t)
+	bodies := filepath.Join(w.home, "bodies")
+	command := "OUTRIDER_STATE=" + w.state() + " outrider exec --once-key moved -- sh -c 'echo ran >>" + bodies + "'"
+	d := onDigdag(t)
+	r := d.Run("+job:\n  sh>: " + command + "\n")
+	if !r.Success {
+		t.Fatalf("%v", r.States())
+	}
+	onAirflow(t, func(t *testing.T, a airflow) {
+		r := a.trigger(t, "once", command)
+		got := task(t, r, "run")
+		if text := logText(t, r, "run", 1); got.State != "success" || !strings.Contains(text, "not run: succeeded") {
+			t.Errorf("%+v\n%s", got, text)
+		}
+	})
+	if text, err := os.ReadFile(bodies); err != nil || string(text) != "ran\n" {
+		t.Errorf("the bodies are %q, %v", text, err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/outrider-run/outrider/runner/internal/db"
@@ -162,6 +163,8 @@ func (e *Entry) withdraw(ctx context.Context, tx *db.Tx, now time.Time, a Answer
 var (
 	// ErrLost: the run was taken for dead. Its claims may be another's.
 	ErrLost = errors.New("the run was taken for dead")
+	// ErrState: there is no such way between a run's states.
+	ErrState = errors.New("a run does not change so")
 	// ErrNoRun: there is none of this id.
 	ErrNoRun = errors.New("there is no such run")
 )
@@ -254,15 +257,25 @@ func (e *Entry) Finish(ctx context.Context, end End) error {
 
 func (e *Entry) finish(ctx context.Context, tx *db.Tx, now time.Time, end End) (lost bool, err error) {
 	o := end.Outcome
+	from := before(o.State)
+	if len(from) == 0 {
+		return false, fmt.Errorf("%w: %s is no end", ErrState, o.State)
+	}
 	n, err := tx.Exec(ctx, `UPDATE outrider_runs SET state = ?, ended_at = ?, attempts = ?, code = ?, message = ?, permanent = ?, unchanged = ?,
-		exit_code = ?, output = ?, log_tail = ?, log_path = ? WHERE id = ? AND epoch = ? AND state IN ('waiting', 'running')`,
-		string(o.State), now.UnixMilli(), o.Attempts, o.Code, o.Message, flag(o.Permanent), flag(o.Unchanged),
-		end.Exit, string(o.Output), end.LogTail, end.LogPath, e.run.ID, e.run.epoch)
+		exit_code = ?, output = ?, log_tail = ?, log_path = ?
+		WHERE id = ? AND epoch = ? AND state IN (?`+strings.Repeat(", ?", len(from)-1)+`)`,
+		append([]any{
+			string(o.State), now.UnixMilli(), o.Attempts, o.Code, o.Message, flag(o.Permanent), flag(o.Unchanged),
+			end.Exit, string(o.Output), end.LogTail, end.LogPath, e.run.ID, e.run.epoch,
+		}, from...)...)
 	if err != nil {
 		return false, err
 	}
 	if n == 0 {
 		r, err := get(ctx, tx, e.run.ID)
+		if err == nil && !r.Ended() {
+			err = fmt.Errorf("%w: from %s to %s", ErrState, r.State, o.State)
+		}
 		if err != nil || r.epoch == e.run.epoch {
 			return false, err // of the same commit, whose answer was cut off
 		}
