@@ -22,13 +22,21 @@ func (a *app) sure(c *cli.Context, what string) error {
 	if !isatty.IsTerminal(a.In.Fd()) {
 		return usage("%s; say --yes to do it", what)
 	}
-	fmt.Fprintf(a.Err, "%s.\nGo on? [y/N] ", what)
-	answer, _ := bufio.NewReader(a.In).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
+	if a.agreed(what + ".\nGo on?") {
 		return nil
 	}
 	return usage("nothing was done")
+}
+
+// agreed asks on the terminal; what is no yes is a no.
+func (a *app) agreed(question string) bool {
+	fmt.Fprintf(a.Err, "%s [y/N] ", question)
+	answer, _ := bufio.NewReader(a.In).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return true
+	}
+	return false
 }
 
 // me names who runs this, for the record.

@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/mattn/go-isatty"
 	"github.com/oklog/ulid/v2"
 	"github.com/urfave/cli/v2"
@@ -137,23 +137,14 @@ func (a *app) doExec(ctx context.Context, r execRequest) error {
 		return err
 	}
 	defer end()
-	d, err := state.Open(os.Getenv)
-	if err != nil {
-		return host(err)
-	}
-	if d.Temporary != nil {
-		a.say("state is kept in %s: %v", d.Root(), d.Temporary)
-	}
 	id := ulid.Make().String()
-	dir, err := d.NewRun(id)
+	at, err := newPlace(ctx, id, a.warn)
 	if err != nil {
-		return host(err)
+		return err
 	}
-	var sweep sync.WaitGroup
-	sweep.Go(func() { _, _ = d.Sweep(ctx) })
-	rec := a.commandRecorder(id, r, d)
-	rec.record(ctx, r.engine, dir.Live)
-	x, err := a.command(r, id, dir, kill)
+	rec := a.commandRecorder(id, r, at.state)
+	rec.record(ctx, r.engine, at.Live)
+	x, err := a.command(r, id, at.RunDir, kill)
 	if err != nil {
 		return host(err)
 	}
@@ -167,11 +158,8 @@ func (a *app) doExec(ctx context.Context, r execRequest) error {
 		}
 		return run.Do(ctx, r.spec, x, silent{}, func(run.Outcome, time.Duration) {})
 	}, redact.New(nil))
-	sweep.Wait()
+	at.leave()
 	defer rec.close(ctx)
-	if err := dir.Close(); err != nil {
-		a.say("remove the run's folder: %v", err)
-	}
 	if err != nil {
 		return err
 	}
@@ -229,6 +217,14 @@ const sayTime = 300 * time.Millisecond
 
 func (a *app) say(format string, args ...any) {
 	fmt.Fprintf(a.Err, "outrider: "+format+"\n", args...)
+}
+
+// warn says what is of the host's own, from a warning on: a command's stderr is its
+// own.
+func (a *app) warn(level hclog.Level, format string, args ...any) {
+	if level >= hclog.Warn {
+		a.say(format, args...)
+	}
 }
 
 func (a *app) command(r execRequest, id string, dir *state.RunDir, kill <-chan struct{}) (*run.Command, error) {

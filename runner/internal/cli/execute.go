@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -13,7 +12,6 @@ import (
 	"github.com/outrider-run/outrider/runner/internal/engine"
 	"github.com/outrider-run/outrider/runner/internal/launch"
 	"github.com/outrider-run/outrider/runner/internal/ledger"
-	"github.com/outrider-run/outrider/runner/internal/redact"
 	"github.com/outrider-run/outrider/runner/internal/run"
 	"github.com/outrider-run/outrider/runner/internal/state"
 	"github.com/outrider-run/outrider/sdk/protocol/taskv1"
@@ -25,33 +23,20 @@ import (
 // delivered.
 func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r runRequest, p *prepared, t *talk) (o run.Outcome, tidy func(), err error) {
 	tidy = func() {}
-	d, err := state.Open(os.Getenv)
+	at, err := newPlace(ctx, id, t.say)
 	if err != nil {
-		return o, tidy, host(err)
+		return o, tidy, err
 	}
-	if d.Temporary != nil {
-		t.say(hclog.Warn, "state is kept in %s: %v", d.Root(), d.Temporary)
-	}
-	dir, err := d.NewRun(id)
-	if err != nil {
-		return o, tidy, host(err)
-	}
-	var sweep sync.WaitGroup
-	sweep.Go(func() {
-		if _, err := d.Sweep(ctx); err != nil {
-			t.say(hclog.Debug, "sweep: %v", err)
-		}
-	})
-	rec := a.newRecorder(id, r, p, d, t)
-	rec.record(ctx, r.engine, dir.Live)
-	artifacts := d.Artifacts(id)
+	rec := a.newRecorder(id, r, p, at.state, t)
+	rec.record(ctx, r.engine, at.Live)
+	artifacts := at.state.Artifacts(id)
 	if shared := p.opened.config.ArtifactsDir; shared != "" {
 		artifacts = filepath.Join(shared, id)
 	}
 	x := &run.Plugin{
 		Options: launch.Options{
 			Command: launch.Command{Path: p.entry.Plugin, Args: p.entry.Args},
-			Dir:     dir.Path, Live: dir.Live,
+			Dir:     at.Path, Live: at.Live,
 			Env:          append(launch.Environ(os.Environ(), p.opened.config.PluginEnv), "OUTRIDER_RUN="+ancestors(id)),
 			StartTimeout: p.opened.config.StartTimeout,
 			Stop:         stopBudget(r.engine),
@@ -59,7 +44,7 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 		},
 		Start: &taskv1.Start{
 			RunId: id, Component: r.name, Params: p.params,
-			Caller: caller(r.engine), TempDir: dir.Path, ArtifactDir: artifacts,
+			Caller: caller(r.engine), TempDir: at.Path, ArtifactDir: artifacts,
 			LogLevel: strings.ToLower(r.level.String()),
 		},
 		Kill: kill,
@@ -71,71 +56,21 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 			t.say(hclog.Warn, "attempt %d: %s; next in %s", o.Attempts, o.Line(), wait.Round(time.Millisecond))
 		})
 	}, p.redact)
-	sweep.Wait()
-	if err := dir.Close(); err != nil {
-		t.say(hclog.Warn, "remove the run's folder: %v", err)
-	}
+	at.leave()
 	return o, func() { rec.close(ctx) }, err
 }
 
 func (a *app) newRecorder(id string, r runRequest, p *prepared, d state.Dir, t *talk) *recorder {
 	rec := &recorder{
 		ask: r.claiming, config: p.opened.config, dir: d, budget: r.engine.StopBudget(), skip: r.skip, joins: r.orphan.joins,
-		say: func(format string, args ...any) { t.say(hclog.Warn, format, args...) },
+		restore: r.restore,
+		say:     func(format string, args ...any) { t.say(hclog.Warn, format, args...) },
 	}
-	rec.restore = r.restore
 	rec.req.Run = ledger.Run{
 		ID: id, Component: r.name, Params: p.recorded, RerunOf: r.rerunOf, Key: r.key,
 		PluginVersion: p.entry.Version, PluginSHA256: p.entry.SHA256,
 	}
 	return rec
-}
-
-// gate lets a plugin that is up begin once the ledger has granted the run, and tells
-// it what the ledger knows.
-func (r *recorder) gate(e engine.Engine) func(context.Context, *taskv1.Start) bool {
-	return func(_ context.Context, s *taskv1.Start) bool {
-		if !r.granted() {
-			return false
-		}
-		s.Key = r.runKey()
-		if s.Attempt == 0 {
-			s.Attempt = int32(max(1, e.Identity.Try, r.entry.Earlier()+1))
-			if s.Restore = r.entry.Restore(); r.restore != nil {
-				s.Restore = r.restore
-			}
-		}
-		if token, ok := r.entry.Token(); ok {
-			s.Fence = &token
-		}
-		if c := r.lastCheckpoint.Load(); c != nil {
-			s.Restore = *c
-		}
-		return true
-	}
-}
-
-// through makes the run: at once if the ledger grants it so, else after its wait, if
-// there is to be one. Its end is recorded before anybody is told.
-func (r *recorder) through(ctx context.Context, do func(context.Context) run.Outcome, redact *redact.Redactor) (run.Outcome, error) {
-	kept, stop := r.keepOnceBegun(ctx)
-	o := do(kept)
-	stop()
-	if !r.granted() {
-		var done bool
-		var err error
-		if o, done, err = r.settle(ctx); err != nil || done {
-			return o, err
-		}
-		kept, stop = r.keep(ctx)
-		o = do(kept)
-		stop()
-	}
-	o.Message = redact.String(o.Message)
-	if o.State == run.Success {
-		o.Output = redact.JSON(o.Output)
-	}
-	return r.end(ctx, o), nil
 }
 
 // stopBudget is how long each step of a stop may take: all of them together must

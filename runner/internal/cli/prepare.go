@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -162,10 +161,7 @@ func (a *app) confirm(e catalog.Entry, yes bool) error {
 	if !isatty.IsTerminal(a.In.Fd()) {
 		return usage("%s is destructive: say --yes before its name to run it", e.Component.Name)
 	}
-	fmt.Fprintf(a.Err, "%s is destructive: %s\nRun it? [y/N] ", e.Component.Name, firstLine(e.Component.Doc))
-	answer, _ := bufio.NewReader(a.In).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
+	if a.agreed(e.Component.Name + " is destructive: " + firstLine(e.Component.Doc) + "\nRun it?") {
 		return nil
 	}
 	return usage("%s was not run", e.Component.Name)

@@ -15,8 +15,10 @@ import (
 	"github.com/outrider-run/outrider/runner/internal/engine"
 	"github.com/outrider-run/outrider/runner/internal/journal"
 	"github.com/outrider-run/outrider/runner/internal/ledger"
+	"github.com/outrider-run/outrider/runner/internal/redact"
 	"github.com/outrider-run/outrider/runner/internal/run"
 	"github.com/outrider-run/outrider/runner/internal/state"
+	"github.com/outrider-run/outrider/sdk/protocol/taskv1"
 )
 
 // bestEffort bounds what a run waits for a ledger that it can do without.
@@ -29,6 +31,7 @@ type recorder struct {
 	req    ledger.Request
 	config config.Config
 	dir    state.Dir
+	url    string        // of the ledger
 	budget time.Duration // of a stop
 	skip   int
 	// restore is the checkpoint to go on from; nil: what earlier tries have left.
@@ -72,9 +75,11 @@ func (r *recorder) begin(ctx context.Context, e engine.Engine) error {
 		ctx, cancel = context.WithTimeout(ctx, bestEffort)
 		defer cancel()
 	}
-	err := r.open(ctx)
-	if err == nil {
-		r.takeInFirst(ctx)
+	var err error
+	if r.ledger, err = ledger.Open(ctx, r.url, r.ask.required); err == nil {
+		if r.keyed() {
+			r.takeIn(ctx)
+		}
 		r.entry, r.answer, err = r.ledger.Begin(ctx, r.req)
 	}
 	switch {
@@ -84,8 +89,6 @@ func (r *recorder) begin(ctx context.Context, e engine.Engine) error {
 		return nil
 	case misused(err):
 		return &exit{exitUsage, err}
-	case isExit(err):
-		return err
 	case r.ask.required:
 		return host(fmt.Errorf("nothing was run: %w", err))
 	}
@@ -94,11 +97,17 @@ func (r *recorder) begin(ctx context.Context, e engine.Engine) error {
 	return nil
 }
 
-// takeInFirst takes in what earlier runs could not record, where it may decide this
-// one: the success of its key is not to be run again. What fails is told at the end.
-func (r *recorder) takeInFirst(ctx context.Context) {
-	if r.ask.required || r.req.Redelivery {
-		_, _ = r.ledger.TakeIn(ctx, r.spool())
+// keyed reports whether what earlier runs could not record may decide this one, and so
+// is taken in first: the success of its key is not to be run again. Others start
+// sooner, and take it in when they have ended.
+func (r *recorder) keyed() bool {
+	return r.ask.required || r.req.Once != "" || r.req.Run.Caller.TaskID != ""
+}
+
+// takeIn takes in what earlier runs could not record.
+func (r *recorder) takeIn(ctx context.Context) {
+	if _, err := r.ledger.TakeIn(ctx, r.spool()); err != nil {
+		r.say("%v", err)
 	}
 }
 
@@ -109,11 +118,6 @@ func misused(err error) bool {
 		}
 	}
 	return false
-}
-
-func isExit(err error) bool {
-	var e *exit
-	return errors.As(err, &e)
 }
 
 // fill makes the request of what was asked and who asks.
@@ -134,11 +138,13 @@ func (r *recorder) fill(e engine.Engine) error {
 		rec.Parent = q.Ancestors[len(q.Ancestors)-1]
 	}
 	q.Claims, q.Priority, q.Force, q.Once = r.ask.claims, r.ask.priority, r.ask.force, r.ask.onceKey
-	url, err := ledgerURL(r.config, r.dir)
-	if err != nil {
+	var err error
+	if r.url, err = ledgerURL(r.config, r.dir); err != nil {
 		return err
 	}
-	shared := !strings.HasPrefix(url, "sqlite:")
+	shared := !strings.HasPrefix(r.url, "sqlite:")
+	// In a shared ledger dev and prod are told apart by their instances' names.
+	told := !shared || instance != ""
 	if r.ask.scope == "cluster" && !shared {
 		return usage("--scope cluster: the ledger is a file, so claims hold on this host alone; set ledger: postgres://… in outrider.yml")
 	}
@@ -147,34 +153,21 @@ func (r *recorder) fill(e engine.Engine) error {
 		if err != nil {
 			return usage("--once: %w; outside of Digdag and Airflow name one: --once-key KEY", err)
 		}
-		if shared && instance == "" {
+		if !told {
 			return usage("--once: the ledger is shared, so a key needs this installation's name: set instance: in outrider.yml, or OUTRIDER_INSTANCE")
 		}
 		q.Once = key
 	}
-	if rec.Key == "" {
+	q.Redelivery = told && !r.ask.noClaim
+	switch {
+	case q.Once != "":
+		rec.Key = q.Once
+	case !told:
+		rec.Key = ""
+	case rec.Key == "":
 		rec.Key = key
 	}
-	if q.Once != "" {
-		rec.Key = q.Once
-	}
-	// Dev and prod may count their attempts alike.
-	q.Redelivery = !r.ask.noClaim && (!shared || instance != "")
-	if !q.Redelivery && shared && instance == "" && q.Once == "" {
-		rec.Key = ""
-	}
 	return nil
-}
-
-// open opens the ledger. A damaged file was moved aside, so that the second try
-// begins a new one.
-func (r *recorder) open(ctx context.Context) error {
-	url, err := ledgerURL(r.config, r.dir)
-	if err != nil {
-		return err
-	}
-	r.ledger, err = ledger.Open(ctx, url, r.ask.required)
-	return err
 }
 
 // runKey is the key that the component gets.
@@ -192,168 +185,56 @@ func (r *recorder) granted() bool {
 	return r.err == nil && r.answer.Verdict == ledger.Granted
 }
 
-// settle takes a run that was not granted at once to its grant, or to the outcome
-// that it has instead; done tells which.
-func (r *recorder) settle(ctx context.Context) (o run.Outcome, done bool, err error) {
-	<-r.begun
-	if r.err != nil {
-		return o, true, r.err
-	}
-	a := r.answer
-	if a.Verdict == ledger.Waiting && r.ask.onBusy != busyWait {
-		return r.giveUp(ctx, busyText(a), r.ask.onBusy == busySkip)
-	}
-	if a.Verdict == ledger.Waiting || a.Verdict == ledger.Joining {
-		if a, err = r.await(ctx, a); err != nil {
-			if errors.Is(err, errWaitMax) {
-				return r.giveUp(ctx, fmt.Sprintf("waited %s, and still %s", r.ask.waitMax, busyText(r.answer)), false)
+// gate lets a plugin that is up begin once the ledger has granted the run, and tells
+// it what the ledger knows.
+func (r *recorder) gate(e engine.Engine) func(context.Context, *taskv1.Start) bool {
+	return func(_ context.Context, s *taskv1.Start) bool {
+		if !r.granted() {
+			return false
+		}
+		s.Key = r.runKey()
+		if s.Attempt == 0 {
+			s.Attempt = int32(max(1, e.Identity.Try, r.entry.Earlier()+1))
+			if s.Restore = r.entry.Restore(); r.restore != nil {
+				s.Restore = r.restore
 			}
-			return r.stoppedWaiting(ctx, err)
 		}
-	}
-	of := a.Of
-	switch a.Verdict {
-	case ledger.Hit:
-		hint := ""
-		if r.req.Once != "" {
-			hint = "; to force: outrider once forget " + quote(r.req.Once)
+		if token, ok := r.entry.Token(); ok {
+			s.Fence = &token
 		}
-		r.say("not run: succeeded %s as %s%s", of.EndedAt.Local().Format("2006-01-02 15:04"), of.ID, hint)
-	case ledger.Joined:
-		r.say("not run: joined %s, which ended as %s", of.ID, of.State)
-	case ledger.Remembered:
-		r.say("not run: an earlier try, %s, failed for good; to force: OUTRIDER_FORCE=1", of.ID)
-	default:
-		r.answer = a
-		r.joins.Store(r.req.Redelivery)
-		return o, false, nil
-	}
-	r.recorded = false
-	return taken(of), true, nil
-}
-
-// taken is the outcome of a run whose result another call takes.
-func taken(of ledger.Run) run.Outcome {
-	o := run.Outcome{
-		State: of.State, Code: of.Code, Message: of.Message, Permanent: of.Permanent,
-		Output: of.Output, Attempts: of.Attempts, Broken: of.State == run.Crashed,
-	}
-	if of.Command {
-		o.Command = &of.ExitCode
-		o.Output = nil
-	}
-	return o
-}
-
-var errWaitMax = errors.New("waited long enough")
-
-// await waits in line, and tells who is before it: at once, and each minute.
-func (r *recorder) await(ctx context.Context, a ledger.Answer) (ledger.Answer, error) {
-	if r.ask.waitMax > 0 && a.Verdict == ledger.Waiting {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, r.ask.waitMax, errWaitMax)
-		defer cancel()
-	}
-	r.tell(ctx, a)
-	last := time.Now()
-	return r.entry.Await(ctx, func(now ledger.Answer) {
-		r.answer = now
-		if time.Since(last) >= time.Minute {
-			last = time.Now()
-			r.tell(ctx, now)
+		if c := r.lastCheckpoint.Load(); c != nil {
+			s.Restore = *c
 		}
-	})
+		return true
+	}
 }
 
-func (r *recorder) tell(ctx context.Context, a ledger.Answer) {
-	if a.Verdict == ledger.Joining {
-		r.say("waiting for the end of %s, which does the same (%s)", a.Of.ID, onHost(a.Of.Host, a.Of.PID))
-		return
-	}
-	text := busyText(a)
-	var holders []ledger.Holder
-	for _, b := range a.Busy {
-		holders = append(holders, b.Holders...)
-	}
-	if due, err := r.ledger.Due(ctx, holders); err == nil && !due.IsZero() {
-		text += "; usually until " + due.Local().Format("15:04:05")
-	}
-	r.say("waiting: %s", text)
-}
-
-// busyText says what stands in the way, with its holder and the place in line.
-func busyText(a ledger.Answer) string {
-	var all []string
-	for _, b := range a.Busy {
-		text := b.Resource + " is busy"
-		for _, h := range b.Holders {
-			text += fmt.Sprintf(", held by %s (%s) since %s", h.Run, onHost(h.Host, h.PID), h.Since.Local().Format("15:04:05"))
+// through makes the run: at once if the ledger grants it so, else after its wait, if
+// there is to be one. Its end is recorded before anybody is told.
+func (r *recorder) through(ctx context.Context, do func(context.Context) run.Outcome, redact *redact.Redactor) (run.Outcome, error) {
+	kept, stop := r.keep(ctx)
+	o := do(kept)
+	stop()
+	if !r.granted() {
+		var done bool
+		var err error
+		if o, done, err = r.settle(ctx); err != nil || done {
+			return o, err
 		}
-		if b.Position > 0 {
-			text += fmt.Sprintf(", %d before this", b.Position)
-		}
-		all = append(all, text)
+		kept, stop = r.keep(ctx)
+		o = do(kept)
+		stop()
 	}
-	return strings.Join(all, "; ")
-}
-
-func onHost(name string, pid int) string { return fmt.Sprintf("process %d on %s", pid, name) }
-
-// giveUp ends a run that does not wait any longer: as skipped, or with exit code 75,
-// and then its place in line is kept for a while.
-func (r *recorder) giveUp(ctx context.Context, why string, skip bool) (run.Outcome, bool, error) {
-	o := run.Outcome{State: run.Failed, Code: run.CodeBusy, Message: why}
-	if skip {
-		o.State = run.Skipped
+	o.Message = redact.String(o.Message)
+	if o.State == run.Success {
+		o.Output = redact.JSON(o.Output)
 	}
-	r.finish(ctx, o, !skip)
-	return o, true, nil
+	return r.end(ctx, o), nil
 }
 
-// stoppedWaiting ends a run that was stopped in line.
-func (r *recorder) stoppedWaiting(ctx context.Context, err error) (run.Outcome, bool, error) {
-	if ctx.Err() == nil { // the ledger failed
-		if errors.Is(err, ledger.ErrLost) {
-			return leaseLost(err), true, nil
-		}
-		if errors.Is(err, ledger.ErrCancelled) {
-			o := run.Outcome{State: run.Cancelled, Code: run.CodeCancelled, Message: err.Error()}
-			r.finish(ctx, o, false)
-			return o, true, nil
-		}
-		return run.Outcome{}, true, host(fmt.Errorf("nothing was run: %w", err))
-	}
-	o := run.OutcomeOf(ctx)
-	r.finish(ctx, o, false)
-	return o, true, nil
-}
-
-func leaseLost(err error) run.Outcome {
-	return run.Outcome{State: run.Failed, Code: run.CodeLeaseLost, Message: err.Error()}
-}
-
-// keep keeps a started run alive in the ledger and ends ctx when it has to end.
+// keep keeps a run alive in the ledger from its grant on, and ends ctx when it has to
+// end.
 func (r *recorder) keep(ctx context.Context) (context.Context, func()) {
-	if !r.recorded {
-		return ctx, func() {}
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	go r.keepUntil(ctx, cancel)
-	return ctx, func() { cancel(nil) }
-}
-
-func (r *recorder) keepUntil(ctx context.Context, cancel context.CancelCauseFunc) {
-	err := r.entry.Keep(ctx, r.budget)
-	switch {
-	case errors.Is(err, ledger.ErrCancelled):
-		cancel(&run.Cause{State: run.Cancelled, Code: run.CodeCancelled, Reason: err.Error()})
-	case errors.Is(err, ledger.ErrLost):
-		cancel(&run.Cause{State: run.Failed, Code: run.CodeLeaseLost, Reason: err.Error()})
-	}
-}
-
-// keepOnceBegun is keep for a run whose ledger has not answered yet.
-func (r *recorder) keepOnceBegun(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		select {
@@ -364,7 +245,12 @@ func (r *recorder) keepOnceBegun(ctx context.Context) (context.Context, func()) 
 		if !r.granted() || !r.recorded {
 			return
 		}
-		r.keepUntil(ctx, cancel)
+		switch err := r.entry.Keep(ctx, r.budget); {
+		case errors.Is(err, ledger.ErrCancelled):
+			cancel(&run.Cause{State: run.Cancelled, Code: run.CodeCancelled, Reason: err.Error()})
+		case errors.Is(err, ledger.ErrLost):
+			cancel(&run.Cause{State: run.Failed, Code: run.CodeLeaseLost, Reason: err.Error()})
+		}
 	}()
 	return ctx, func() { cancel(nil) }
 }
@@ -389,7 +275,6 @@ func (r *recorder) finish(ctx context.Context, o run.Outcome, keepPlace bool) er
 		r.say("the full log is not whole: %v", err)
 	}
 	end.LogPath = r.log.Path()
-	end.Outcome.Output = json.RawMessage(o.Output)
 	var err error
 	if r.recorded {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.patience(ctx.Err() != nil))
@@ -428,28 +313,21 @@ func (r *recorder) exitOf(o run.Outcome) int {
 
 func (r *recorder) spool() string { return filepath.Join(r.dir.Root(), "spool") }
 
-// close takes in what earlier runs could not record, and closes the ledger.
+// close takes in what earlier runs could not record, prunes where that is due, and
+// closes the ledger.
 func (r *recorder) close(ctx context.Context) {
 	<-r.begun
 	if r.ledger == nil {
 		return
 	}
-	// Who was stopped has no time for others.
+	// Who was stopped has no time for that.
 	if r.recorded && ctx.Err() == nil {
-		if _, err := r.ledger.TakeIn(ctx, r.spool()); err != nil {
-			r.say("%v", err)
+		if !r.keyed() {
+			r.takeIn(ctx)
 		}
 		pruneSometimes(ctx, &book{r.ledger, r.dir, r.config})
 	}
 	if r.ledger.Shared() {
 		_ = r.ledger.Close() // a file needs none before an exit (see db.Close)
 	}
-}
-
-// quote is text as a shell reads it back.
-func quote(s string) string {
-	if s != "" && !strings.ContainsAny(s, " \t\n'\"\\$`&|;<>()*?[]{}~!#") {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
