@@ -55,8 +55,8 @@ var (
 
 // Options say how a database is opened.
 type Options struct {
-	// Migrations holds NUMBER_name.sql in goose's notation, forward only, in a
-	// folder sqlite and in one postgres.
+	// Migrations holds NUMBER_name.sql in goose's notation, forward only: those of
+	// both stores, and in folders sqlite and postgres what only one of them has.
 	Migrations fs.FS
 	// Table names the table that notes which of them have run: lower-case letters,
 	// digits and _. Two users of one PostgreSQL database need two names; a SQLite

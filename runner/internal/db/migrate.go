@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,7 +21,12 @@ type querier interface {
 
 // migrations finds a store's migrations and the number of the newest.
 func migrations(of fs.FS, kind Kind) (newest int64, sub fs.FS, err error) {
-	names, err := fs.ReadDir(of, string(kind))
+	own, err := fs.Sub(of, string(kind))
+	if err != nil {
+		return 0, nil, err
+	}
+	sub = layers{own, of}
+	names, err := fs.ReadDir(sub, ".")
 	if err != nil {
 		return 0, nil, fmt.Errorf("migrations: %w", err)
 	}
@@ -28,15 +34,42 @@ func migrations(of fs.FS, kind Kind) (newest int64, sub fs.FS, err error) {
 		number, _, _ := strings.Cut(entry.Name(), "_")
 		n, err := strconv.ParseInt(number, 10, 32) // as much as a SQLite file notes
 		if err != nil || n < 1 {
-			return 0, nil, fmt.Errorf("migration %s/%s does not begin with its number", kind, entry.Name())
+			return 0, nil, fmt.Errorf("migration %s for %s does not begin with its number", entry.Name(), kind)
 		}
 		newest = max(newest, n)
 	}
 	if newest == 0 {
 		return 0, nil, fmt.Errorf("no migrations for %s", kind)
 	}
-	sub, err = fs.Sub(of, string(kind))
-	return newest, sub, err
+	return newest, sub, nil
+}
+
+// layers are a store's own migrations and, in the folder above, those of both.
+type layers struct{ own, both fs.FS }
+
+func (l layers) Open(name string) (fs.File, error) {
+	f, err := l.own.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l.both.Open(name)
+	}
+	return f, err
+}
+
+// ReadDir lists the files of both folders.
+func (l layers) ReadDir(name string) (all []fs.DirEntry, err error) {
+	for _, from := range []fs.FS{l.own, l.both} {
+		entries, err := fs.ReadDir(from, name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for _, e := range entries {
+			if !e.IsDir() {
+				all = append(all, e)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return all, nil
 }
 
 // tooNew refuses a database that a newer program has migrated.

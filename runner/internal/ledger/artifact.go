@@ -30,25 +30,20 @@ var (
 
 // Artifact records one; of the same name in the run the last counts.
 func (e *Entry) Artifact(ctx context.Context, a Artifact) error {
-	return e.l.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		now, err := tx.Now(ctx)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `INSERT INTO outrider_artifacts (run, name, task, path, size, sha256, host, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+	return e.l.db.Write(ctx, at(func(ctx context.Context, tx *db.Tx, now time.Time) error {
+		_, err := tx.Exec(ctx, `INSERT INTO outrider_artifacts (run, name, task, path, size, sha256, host, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (run, name) DO UPDATE SET path = excluded.path, size = excluded.size, sha256 = excluded.sha256, at = excluded.at`,
 			e.run.ID, a.Name, e.run.Caller.Task, a.Path, a.Size, a.SHA256, e.l.host, now.UnixMilli())
 		if err != nil {
 			err = fmt.Errorf("record artifact %s: %w", a.Name, err)
 		}
 		return err
-	})
+	}))
 }
 
 // OpenArtifact finds the newest artifact of a name that a task of the same session
 // or run of the engine has made, without an engine a part of the same run; an empty
-// task is any. shared: artifacts stand where
-// all hosts see them.
+// task is any. shared: artifacts stand where all hosts see them.
 func (e *Entry) OpenArtifact(ctx context.Context, task, name string, shared bool) (a Artifact, err error) {
 	c := e.run.Caller
 	err = e.l.db.Read(ctx, func(ctx context.Context, tx *db.Tx) error {

@@ -110,12 +110,8 @@ type Entry struct {
 func (l *Ledger) Begin(ctx context.Context, req Request) (*Entry, Answer, error) {
 	var e *Entry
 	var a Answer
-	err := l.surely(ctx, func(ctx context.Context, tx *db.Tx) error {
+	err := l.surely(ctx, at(func(ctx context.Context, tx *db.Tx, now time.Time) error {
 		e = l.entry(req)
-		now, err := tx.Now(ctx)
-		if err != nil {
-			return err
-		}
 		e.run.AskedAt = now
 		if there, err := e.begun(ctx, tx); err != nil || there != "" {
 			a.Verdict = there
@@ -124,11 +120,12 @@ func (l *Ledger) Begin(ctx context.Context, req Request) (*Entry, Answer, error)
 		if err := e.number(ctx, tx); err != nil {
 			return err
 		}
+		var err error
 		if a, err = e.resolve(ctx, tx, now, true); err != nil {
 			return err
 		}
 		return e.enter(ctx, tx, now, a)
-	})
+	}))
 	if err != nil {
 		return nil, Answer{}, fmt.Errorf("record the run: %w", err)
 	}

@@ -50,14 +50,10 @@ func keep(all []Resource, ok func(Resource) bool) []Resource {
 }
 
 func (l *Ledger) resourcesOf(ctx context.Context, prefix string) (all []Resource, err error) {
-	err = l.db.Read(ctx, func(ctx context.Context, tx *db.Tx) error {
-		now, err := tx.Now(ctx)
-		if err != nil {
-			return err
-		}
+	err = l.db.Read(ctx, at(func(ctx context.Context, tx *db.Tx, now time.Time) error {
 		all, err = l.readResources(ctx, tx, prefix, now)
 		return err
-	})
+	}))
 	if err != nil {
 		err = fmt.Errorf("list claims: %w", err)
 	}
@@ -134,12 +130,8 @@ func (l *Ledger) Forget(ctx context.Context, key string) (had bool, err error) {
 // hosts end them as soon as they see it; what they do until then is no longer
 // protected, and their ends are kept as late results.
 func (l *Ledger) ReleaseLock(ctx context.Context, name, why string) (from []string, err error) {
-	err = l.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+	err = l.db.Write(ctx, at(func(ctx context.Context, tx *db.Tx, now time.Time) error {
 		from = nil
-		now, err := tx.Now(ctx)
-		if err != nil {
-			return err
-		}
 		if from, err = texts(ctx, tx, `SELECT run FROM outrider_claims WHERE resource = ? AND ticket = 0`, lockPrefix+name); err != nil {
 			return err
 		}
@@ -153,7 +145,7 @@ func (l *Ledger) ReleaseLock(ctx context.Context, name, why string) (from []stri
 			}
 		}
 		return nil
-	})
+	}))
 	if err != nil {
 		err = fmt.Errorf("release %s: %w", words(lockPrefix+name), err)
 	}

@@ -70,24 +70,16 @@ func (e *Entry) await(ctx context.Context, told func(Answer)) (Answer, error) {
 
 // look is resolve without a change, which does not hold others up.
 func (e *Entry) look(ctx context.Context) (a Answer, err error) {
-	err = e.l.db.Read(ctx, func(ctx context.Context, tx *db.Tx) error {
-		now, err := tx.Now(ctx)
-		if err != nil {
-			return err
-		}
+	err = e.l.db.Read(ctx, at(func(ctx context.Context, tx *db.Tx, now time.Time) error {
 		a, err = e.resolve(ctx, tx, now, false)
 		return err
-	})
+	}))
 	return a, err
 }
 
 // settle resolves for good.
 func (e *Entry) settle(ctx context.Context) (a Answer, err error) {
-	err = e.l.surely(ctx, func(ctx context.Context, tx *db.Tx) error {
-		now, err := tx.Now(ctx)
-		if err != nil {
-			return err
-		}
+	err = e.l.surely(ctx, at(func(ctx context.Context, tx *db.Tx, now time.Time) error {
 		if a, err = e.resolve(ctx, tx, now, true); err != nil {
 			return err
 		}
@@ -98,7 +90,7 @@ func (e *Entry) settle(ctx context.Context) (a Answer, err error) {
 			return e.withdraw(ctx, tx, now, a)
 		}
 		return nil
-	})
+	}))
 	return a, err
 }
 
@@ -171,11 +163,7 @@ var (
 
 // renew makes the lease longer and returns why the run is to end, "" for not at all.
 func (e *Entry) renew(ctx context.Context) (cancel string, err error) {
-	err = e.l.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		now, err := tx.Now(ctx)
-		if err != nil {
-			return err
-		}
+	err = e.l.db.Write(ctx, at(func(ctx context.Context, tx *db.Tx, now time.Time) error {
 		n, err := tx.Exec(ctx, `UPDATE outrider_runs SET lease_until = ? WHERE id = ? AND epoch = ? AND state IN ('waiting', 'running')`,
 			now.Add(e.l.lease).UnixMilli(), e.run.ID, e.run.epoch)
 		if err != nil {
@@ -185,7 +173,7 @@ func (e *Entry) renew(ctx context.Context) (cancel string, err error) {
 			return ErrLost
 		}
 		return tx.QueryRow(ctx, `SELECT cancel FROM outrider_runs WHERE id = ?`, e.run.ID).Scan(&cancel)
-	})
+	}))
 	if err != nil {
 		err = fmt.Errorf("renew the lease of run %s: %w", e.run.ID, err)
 	}
@@ -238,14 +226,10 @@ type End struct {
 // run was taken for dead before; the end is kept as its late result.
 func (e *Entry) Finish(ctx context.Context, end End) error {
 	var lost bool
-	err := e.l.surely(ctx, func(ctx context.Context, tx *db.Tx) error {
-		now, err := tx.Now(ctx)
-		if err != nil {
-			return err
-		}
+	err := e.l.surely(ctx, at(func(ctx context.Context, tx *db.Tx, now time.Time) (err error) {
 		lost, err = e.finish(ctx, tx, now, end)
 		return err
-	})
+	}))
 	if err != nil {
 		return fmt.Errorf("record the end of run %s: %w", e.run.ID, err)
 	}

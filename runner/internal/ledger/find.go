@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/outrider-run/outrider/runner/internal/db"
 )
@@ -91,15 +92,11 @@ func (l *Ledger) Known(ctx context.Context, ids []string) (known map[string]bool
 // Gone is how many runs go on by their record while their host is gone. It only
 // looks; Reconcile takes them for lost.
 func (l *Ledger) Gone(ctx context.Context) (n int, err error) {
-	err = l.db.Read(ctx, func(ctx context.Context, tx *db.Tx) error {
-		now, err := tx.Now(ctx)
-		if err != nil {
-			return err
-		}
+	err = l.db.Read(ctx, at(func(ctx context.Context, tx *db.Tx, now time.Time) error {
 		dead, err := l.dead(ctx, tx, now)
 		n = len(dead)
 		return err
-	})
+	}))
 	return n, err
 }
 

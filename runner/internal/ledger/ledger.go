@@ -73,6 +73,17 @@ func Open(ctx context.Context, url string, durable bool) (*Ledger, error) {
 	return l, nil
 }
 
+// at gives what a transaction does the store's own time.
+func at(do func(ctx context.Context, tx *db.Tx, now time.Time) error) func(context.Context, *db.Tx) error {
+	return func(ctx context.Context, tx *db.Tx) error {
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		return do(ctx, tx, now)
+	}
+}
+
 // Close closes the ledger.
 func (l *Ledger) Close() error { return l.db.Close() }
 

@@ -45,12 +45,8 @@ func release(ctx context.Context, tx *db.Tx, id string) error {
 
 // Reconcile takes every run for lost whose host is gone, and tells how many.
 func (l *Ledger) Reconcile(ctx context.Context) (n int, err error) {
-	err = l.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+	err = l.db.Write(ctx, at(func(ctx context.Context, tx *db.Tx, now time.Time) error {
 		n = 0
-		now, err := tx.Now(ctx)
-		if err != nil {
-			return err
-		}
 		dead, err := l.dead(ctx, tx, now)
 		if err != nil {
 			return err
@@ -62,7 +58,7 @@ func (l *Ledger) Reconcile(ctx context.Context) (n int, err error) {
 			n++
 		}
 		return nil
-	})
+	}))
 	return n, err
 }
 

@@ -35,6 +35,9 @@ func (e *Entry) resolve(ctx context.Context, tx *db.Tx, now time.Time, write boo
 	if err != nil {
 		return Answer{}, err
 	}
+	if err := e.ofAncestors(lines); err != nil {
+		return Answer{}, err
+	}
 	if a, done, err := e.busyKey(ctx, tx, lines); err != nil || done {
 		return a, err
 	}
@@ -190,28 +193,38 @@ func (e *Entry) lines(ctx context.Context, tx *db.Tx, now time.Time, write bool,
 	return lines, nil
 }
 
-// busyKey answers when another run has one of the keys: its result will be taken.
-func (e *Entry) busyKey(ctx context.Context, tx *db.Tx, lines map[string]*line) (Answer, bool, error) {
+// ofAncestors refuses what a run holds that this one is part of: it would wait for its
+// own end.
+func (e *Entry) ofAncestors(lines map[string]*line) error {
 	for _, c := range e.claims {
-		if !strings.HasPrefix(c.resource, oncePrefix) && c.resource != e.delivery {
-			continue
-		}
 		for _, h := range lines[c.resource].held {
 			if slices.Contains(e.req.Ancestors, h.run) {
-				return Answer{}, false, fmt.Errorf("%s: %w (%s)", words(c.resource), ErrAncestor, h.run)
-			}
-			of, err := get(ctx, tx, h.run)
-			if err != nil {
-				return Answer{}, false, err
-			}
-			if of.digest != e.run.digest && !e.req.Force {
-				return Answer{}, false, fmt.Errorf("%s: %w: run %s runs with %s, this is %s", words(c.resource), ErrOtherParams, of.ID, of.Params, e.run.Params)
-			}
-			if !e.req.Force {
-				e.awaited = h.run
-				return Answer{Verdict: Joining, Of: of}, true, nil
+				return fmt.Errorf("%s: %w (%s)", words(c.resource), ErrAncestor, h.run)
 			}
 		}
+	}
+	return nil
+}
+
+// busyKey answers when another run has one of the keys: its result will be taken.
+func (e *Entry) busyKey(ctx context.Context, tx *db.Tx, lines map[string]*line) (Answer, bool, error) {
+	if e.req.Force {
+		return Answer{}, false, nil
+	}
+	for _, c := range e.claims {
+		held := lines[c.resource].held
+		if len(held) == 0 || !strings.HasPrefix(c.resource, oncePrefix) && c.resource != e.delivery {
+			continue
+		}
+		of, err := get(ctx, tx, held[0].run) // a key has one slot
+		if err != nil {
+			return Answer{}, false, err
+		}
+		if of.digest != e.run.digest {
+			return Answer{}, false, fmt.Errorf("%s: %w: run %s runs with %s, this is %s", words(c.resource), ErrOtherParams, of.ID, of.Params, e.run.Params)
+		}
+		e.awaited = of.ID
+		return Answer{Verdict: Joining, Of: of}, true, nil
 	}
 	return Answer{}, false, nil
 }
@@ -249,11 +262,6 @@ func (e *Entry) decide(ctx context.Context, tx *db.Tx, lines map[string]*line) (
 		l, me := lines[c.resource], share{run: e.run.ID, slots: c.slots, ticket: e.ticket, priority: e.req.Priority}
 		if me.ticket == 0 {
 			me.ticket = 1<<63 - 1 // behind all
-		}
-		for _, h := range l.held {
-			if slices.Contains(e.req.Ancestors, h.run) {
-				return Answer{}, fmt.Errorf("%s: %w (%s)", words(c.resource), ErrAncestor, h.run)
-			}
 		}
 		if l.grants(me) {
 			continue

@@ -10,57 +10,72 @@ import (
 	"github.com/outrider-run/outrider/runner/internal/run"
 )
 
+// What a host, or its death, may do to a run that waits for a lock; any other step is
+// the state in which its host ends it.
+const (
+	lockFreed = "the lock is freed"
+	hostDies  = "the host dies"
+)
+
 // TestStates drives runs through whatever hosts may try, and sees to it that their
 // states change only in the ways there are.
 func TestStates(t *testing.T) {
-	ends := []run.State{run.Success, run.Failed, run.Skipped, run.Cancelled, run.TimedOut, run.Crashed}
 	onBoth(t, func(t *testing.T, b *book) {
 		seen := map[[2]run.State]int{}
-		rapid.Check(t, func(rt *rapid.T) {
-			holder := b.begin(lock("a"))
-			c := b.begin(lock("a"))
+		walk := func(t rapid.TB, steps []string) {
+			holder, c := b.begin(lock("a")), b.begin(lock("a"))
 			state := func() run.State {
-				r, err := b.Get(t.Context(), c.ID())
+				r, err := b.Get(b.t.Context(), c.ID())
 				if err != nil {
-					rt.Fatal(err)
+					t.Fatal(err)
 				}
 				return r.State
 			}
-			for range rapid.IntRange(1, 4).Draw(rt, "steps") {
+			for _, step := range append(steps, hostDies) {
 				from := state()
-				switch rapid.SampledFrom([]string{"free", "finish", "finish", "die"}).Draw(rt, "step") {
-				case "free":
+				var err error
+				switch step {
+				case lockFreed:
 					holder.end(run.Success)
-					if a, err := c.settle(t.Context()); err != nil && !errors.Is(err, ErrLost) && !errors.Is(err, ErrNoRun) {
-						rt.Fatalf("%+v, %v", a, err)
-					}
-				case "finish":
-					s := rapid.SampledFrom(ends).Draw(rt, "end")
-					if err := c.Finish(t.Context(), End{Outcome: run.Outcome{State: s}}); err != nil && !errors.Is(err, ErrLost) && !errors.Is(err, ErrState) {
-						rt.Fatal(err)
-					}
-				case "die":
+					_, err = c.settle(b.t.Context())
+				case hostDies:
 					c.die()
-					if _, err := b.Reconcile(t.Context()); err != nil {
-						rt.Fatal(err)
-					}
+					_, err = b.Reconcile(b.t.Context())
+				default:
+					err = c.Finish(b.t.Context(), End{Outcome: run.Outcome{State: run.State(step)}})
+				}
+				if err != nil && !errors.Is(err, ErrLost) && !errors.Is(err, ErrState) {
+					t.Fatal(err)
 				}
 				to := state()
 				seen[[2]run.State{from, to}]++
 				if from != to && !slices.Contains(ways()[from], to) {
-					rt.Fatalf("%s became %s", from, to)
+					t.Fatalf("%s became %s", from, to)
 				}
 			}
 			holder.end(run.Success)
-			c.die()
-			if _, err := b.Reconcile(t.Context()); err != nil {
-				rt.Fatal(err)
-			}
-		})
-		for _, way := range [][2]run.State{{run.Waiting, run.Running}, {run.Waiting, run.Failed}, {run.Running, run.Success}, {run.Waiting, run.Lost}} {
-			if seen[way] == 0 {
-				t.Errorf("never from %s to %s", way[0], way[1])
+		}
+		for from, all := range ways() {
+			for _, to := range all {
+				steps := map[run.State][]string{run.Waiting: {}, run.Running: {lockFreed}}[from]
+				switch to {
+				case run.Running:
+					steps = append(steps, lockFreed)
+				case run.Lost:
+					steps = append(steps, hostDies)
+				default:
+					steps = append(steps, string(to))
+				}
+				walk(t, steps)
+				if seen[[2]run.State{from, to}] == 0 {
+					t.Errorf("never from %s to %s", from, to)
+				}
 			}
 		}
+		step := rapid.SampledFrom([]string{
+			lockFreed, hostDies, string(run.Success), string(run.Failed), string(run.Skipped),
+			string(run.Cancelled), string(run.TimedOut), string(run.Crashed),
+		})
+		rapid.Check(t, func(t *rapid.T) { walk(t, rapid.SliceOfN(step, 1, 4).Draw(t, "steps")) })
 	})
 }

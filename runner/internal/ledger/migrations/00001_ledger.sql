@@ -65,6 +65,9 @@ CREATE INDEX outrider_runs_workflow ON outrider_runs (workflow, id) WHERE workfl
 CREATE INDEX outrider_runs_key ON outrider_runs (run_key, id) WHERE run_key <> '';
 CREATE INDEX outrider_runs_delivery ON outrider_runs (delivery_base) WHERE delivery_base <> '';
 CREATE INDEX outrider_runs_memory ON outrider_runs (memory_key) WHERE memory_key <> '' AND permanent = 1;
+-- What a run is part of, and what it was made of again, is looked for from above too.
+CREATE INDEX outrider_runs_parent ON outrider_runs (parent, id) WHERE parent <> '';
+CREATE INDEX outrider_runs_rerun ON outrider_runs (rerun_of, id) WHERE rerun_of <> '';
 CREATE INDEX outrider_runs_ended ON outrider_runs (ended_at) WHERE ended_at > 0;
 
 CREATE TABLE outrider_labels (
@@ -134,7 +137,3 @@ CREATE TABLE outrider_artifacts (
   at     BIGINT NOT NULL,
   PRIMARY KEY (run, name)
 );
-
--- Tickets and fencing tokens rise with every one that is given.
-CREATE TABLE outrider_counters (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
-INSERT INTO outrider_counters VALUES ('ticket', 0), ('token', 0);
