@@ -134,9 +134,9 @@ func (s store) user(t *testing.T, name string) []string {
 // say who and where they are.
 func TestTwoUsersOnTwoHosts(t *testing.T) {
 	server := dbtest.New(t)
-	proxy, url := cutting(t, server) // whose socket every user can reach
-	must(t, os.Chmod(proxy.dir, 0o755))
-	must(t, os.Chmod(filepath.Join(proxy.dir, ".s.PGSQL.5432"), 0o777))
+	proxy, url := server.Cut(t) // whose socket every user can reach
+	must(t, os.Chmod(proxy.Dir, 0o755))
+	must(t, os.Chmod(filepath.Join(proxy.Dir, ".s.PGSQL.5432"), 0o777))
 	must(t, os.Chmod(bin, 0o755))
 	type side struct {
 		store

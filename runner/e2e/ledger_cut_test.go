@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,121 +133,13 @@ func TestSpoolIsTakenInOnce(t *testing.T) {
 	t.Logf("%d records spooled, %d hosts at once took them in, each once", runs, hosts)
 }
 
-// cutter passes connections on to a server. Once armed it cuts the next that sends a
-// commit: before the server gets it, or once the server has answered.
-type cutter struct {
-	dir, to string
-	mu      sync.Mutex
-	armed   string // "", before or after
-	cuts    int
-}
-
-// cutting puts a cutter before a server; url leads through it.
-func cutting(t *testing.T, server *dbtest.Server) (c *cutter, url string) {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "outrider-cut-") // a short path
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5432"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c = &cutter{dir: dir, to: server.Socket()}
-	t.Cleanup(func() { _, _ = l.Close(), os.RemoveAll(dir) })
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go c.serve(client)
-		}
-	}()
-	return c, strings.Split(server.URL(), "?")[0] + "?host=" + dir
-}
-
-func (c *cutter) arm(when string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.armed = when
-}
-
-func (c *cutter) count() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.cuts
-}
-
-// hit disarms the cutter when b is a commit, and says how it was armed.
-func (c *cutter) hit(b []byte) (when string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.armed == "" || !bytes.Contains(b, []byte("commit")) {
-		return ""
-	}
-	when, c.armed = c.armed, ""
-	c.cuts++
-	return when
-}
-
-func (c *cutter) serve(client net.Conn) {
-	defer client.Close() //nolint:errcheck // it is cut
-	server, err := net.Dial("unix", c.to)
-	if err != nil {
-		return
-	}
-	defer server.Close() //nolint:errcheck // it is cut
-	var cut sync.Mutex
-	lost := false
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		defer client.Close() //nolint:errcheck // it is cut
-		buf := make([]byte, 64<<10)
-		for {
-			n, err := server.Read(buf)
-			cut.Lock()
-			last := err != nil || lost
-			cut.Unlock()
-			if last {
-				return
-			}
-			if _, err := client.Write(buf[:n]); err != nil {
-				return
-			}
-		}
-	}()
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := client.Read(buf)
-		if err != nil {
-			return
-		}
-		when := c.hit(buf[:n])
-		if when == "before" {
-			return
-		}
-		cut.Lock()
-		lost = when == "after"
-		cut.Unlock()
-		if _, err := server.Write(buf[:n]); err != nil {
-			return
-		}
-		if when == "after" {
-			<-over
-			return
-		}
-	}
-}
-
 // TestConnectionCutInACommit cuts the connection at the commit of a run's begin, of
 // its end and of a hit: before the server gets it and before its answer is there.
 func TestConnectionCutInACommit(t *testing.T) {
 	server := dbtest.New(t, durable)
 	direct := onServer(t, server.URL())
 	l := direct.open(t)
-	c, url := cutting(t, server)
+	c, url := server.Cut(t)
 	s := direct
 	s.env = []string{"OUTRIDER_LEDGER=" + url, "OUTRIDER_INSTANCE=tests"}
 	for _, when := range []string{"before", "after"} {
@@ -262,9 +153,9 @@ func TestConnectionCutInACommit(t *testing.T) {
 			cmd := s.cmd(command...)
 			var errs bytes.Buffer
 			cmd.Stderr = &errs
-			cuts := c.count()
+			cuts := c.Count()
 			if at == "begin" {
-				c.arm(when)
+				c.Arm("commit", when == "after")
 			}
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
@@ -272,16 +163,16 @@ func TestConnectionCutInACommit(t *testing.T) {
 			pidFrom(t, mark)
 			must(t, os.Remove(mark))
 			if at == "end" {
-				c.arm(when)
+				c.Arm("commit", when == "after")
 			}
 			must(t, os.WriteFile(release, []byte("\n"), 0o600))
 			_ = cmd.Wait() // the exit code is what counts
-			if code := cmd.ProcessState.ExitCode(); code != 0 || c.count() != cuts+1 || len(s.spooled(t)) > 0 {
-				t.Errorf("%s: exit %d, %d cuts\n%s", name, code, c.count()-cuts, errs.String())
+			if code := cmd.ProcessState.ExitCode(); code != 0 || c.Count() != cuts+1 || len(s.spooled(t)) > 0 {
+				t.Errorf("%s: exit %d, %d cuts\n%s", name, code, c.Count()-cuts, errs.String())
 			}
-			c.arm(when) // of the hit
+			c.Arm("commit", when == "after") // of the hit
 			s.oneSuccess(t, l, name, file, command...)
-			if c.count() != cuts+2 {
+			if c.Count() != cuts+2 {
 				t.Errorf("%s: the hit was not cut", name)
 			}
 		}
@@ -289,5 +180,5 @@ func TestConnectionCutInACommit(t *testing.T) {
 	if held, err := l.Locks(t.Context()); err != nil || len(held) > 0 {
 		t.Errorf("locks held in the end: %+v, %v", held, err)
 	}
-	t.Logf("%d commits cut; each key has one success and one body", c.count())
+	t.Logf("%d commits cut; each key has one success and one body", c.Count())
 }

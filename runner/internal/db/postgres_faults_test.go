@@ -84,7 +84,7 @@ func TestServerStopsAndStarts(t *testing.T) {
 // TestConnectionCut at each point of a transaction.
 func TestConnectionCut(t *testing.T) {
 	s := dbtest.New(t)
-	c, url := cutting(t, s)
+	c, url := s.Cut(t)
 	d := open(t, url, steps(2))
 	write(t, d, "insert into item (id, note) values (0, '')")
 	for i, cut := range []struct {
@@ -101,10 +101,10 @@ func TestConnectionCut(t *testing.T) {
 		{"commit\x00", true, db.ErrInDoubt, 1},
 	} {
 		id := i + 1
-		c.arm(cut.word, cut.answered)
+		c.Arm(cut.word, cut.answered)
 		err := d.Write(t.Context(), insert(id))
-		if !errors.Is(err, cut.err) || c.count() != id {
-			t.Errorf("%+v: got %v after %d cuts", cut, err, c.count())
+		if !errors.Is(err, cut.err) || c.Count() != id {
+			t.Errorf("%+v: got %v after %d cuts", cut, err, c.Count())
 		}
 		if n := number(t, d, "select count(*) from item where id = ?", id); n != cut.rows {
 			t.Errorf("%+v: it is there %d times", cut, n)
@@ -115,19 +115,19 @@ func TestConnectionCut(t *testing.T) {
 // TestConnectionCutInMigration at its begin, in the middle and at its commit.
 func TestConnectionCutInMigration(t *testing.T) {
 	s := dbtest.New(t)
-	c, url := cutting(t, s)
+	c, url := s.Cut(t)
 	for i, word := range []string{"max(version_id)", "create schema", "create table mark", "commit\x00"} {
 		for _, answered := range []bool{false, true} {
 			database := s.Database(t)
 			url := strings.Replace(database, strings.Split(database, "?")[1], strings.Split(url, "?")[1], 1)
-			c.arm(word, answered)
+			c.Arm(word, answered)
 			d := open(t, url, steps(2))
 			if n := number(t, d, "select count(*) from test_migration"); n != 3 {
 				t.Errorf("%s: %d migrations are noted", word, n)
 			}
 			_ = d.Close()
 		}
-		if n := c.count(); n != 2*(i+1) {
+		if n := c.Count(); n != 2*(i+1) {
 			t.Errorf("%s: %d cuts", word, n)
 		}
 	}
