@@ -85,7 +85,7 @@ func (r *recorder) begin(ctx context.Context, e engine.Engine) error {
 	switch {
 	case err == nil:
 		r.recorded = true
-		r.joins.Store(r.answer.Verdict == ledger.Granted && r.req.Redelivery)
+		r.joins.Store(r.answer.Verdict == ledger.Granted && r.entry.Joinable())
 		return nil
 	case misused(err):
 		return &exit{exitUsage, err}

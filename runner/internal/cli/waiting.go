@@ -46,7 +46,7 @@ func (r *recorder) settle(ctx context.Context) (o run.Outcome, done bool, err er
 		r.say("not run: an earlier try, %s, failed for good; to force: OUTRIDER_FORCE=1", of.ID)
 	default:
 		r.answer = a
-		r.joins.Store(r.req.Redelivery)
+		r.joins.Store(r.entry.Joinable())
 		return o, false, nil
 	}
 	r.recorded = false

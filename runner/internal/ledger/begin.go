@@ -279,6 +279,9 @@ func (e *Entry) ID() string { return e.run.ID }
 // Token is the fencing token of the claims; ok is false when there are none.
 func (e *Entry) Token() (token int64, ok bool) { return e.run.Token, e.run.Token > 0 }
 
+// Joinable reports whether a copy of its Digdag task would join the run.
+func (e *Entry) Joinable() bool { return e.delivery != "" }
+
 // Earlier is how many attempts the key has seen before this run.
 func (e *Entry) Earlier() int { return e.earlier }
 

@@ -383,6 +383,11 @@ func TestRedelivery(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *book) {
 		first := b.begin(delivered("r1"))
 		first.want(Granted)
+		// Digdag gives py> no attempt's id, so its copy finds nothing to join.
+		nameless := b.begin(delivered("r1"), func(r *Request) { r.Run.Caller.Run = "" })
+		if !first.Joinable() || nameless.Joinable() || b.begin().Joinable() {
+			t.Errorf("joinable: %v, %v", first.Joinable(), nameless.Joinable())
+		}
 		equal := b.begin(delivered("r1")) // the task's script calls it twice
 		equal.want(Granted)
 		equal.end(run.Failed)
