@@ -50,7 +50,38 @@ func TestAirflow(t *testing.T) {
 			if err != nil || !slices.ContainsFunc(log, said) {
 				t.Errorf("log %v, %v", log, err)
 			}
+			restarted(t, s)
 		})
+	}
+}
+
+// restarted kills the scheduler, whose workers live on until it is started again.
+func restarted(t *testing.T, s *Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := s.Kill("scheduler", syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	old, err := s.AwaitEnd(ctx, "scheduler")
+	if err != nil || old.ExitCode != -9 {
+		t.Fatalf("%+v, %v", old, err)
+	}
+	if left, err := session(old.PID); len(left) == 0 || err != nil {
+		t.Fatalf("it left nothing: %v", err)
+	}
+	if err := s.Restart(ctx, "scheduler"); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := session(old.PID); len(left) > 0 || err != nil {
+		t.Errorf("%d of its processes live on: %v", len(left), err)
+	}
+	r, err := s.Trigger(ctx, "smoke", map[string]any{"word": "again"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state, err := r.Wait(ctx); err != nil || state != "success" {
+		t.Errorf("%s, %v", state, err)
 	}
 }
 

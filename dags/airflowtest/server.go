@@ -124,10 +124,18 @@ func (s *Server) AwaitEnd(ctx context.Context, name string) (Process, error) {
 	return s.keeper.wait(ctx, name, func(p Process) bool { return p.Ended })
 }
 
-// Restart starts a server that has ended, and waits until all are healthy.
+// Restart starts a server that has ended, and waits until all are healthy. What the
+// old one left is killed first, as systemd and containers do: LocalExecutor's workers
+// outlive a killed scheduler and share its connection to the database, which so keeps
+// the locks of the transaction that it was in, and the next scheduler passes over the
+// DAG runs under them for as long.
 func (s *Server) Restart(ctx context.Context, name string) error {
-	if p := s.Process(name); !p.Ended {
+	p := s.Process(name)
+	if !p.Ended {
 		return fmt.Errorf("restart %s: it still runs", name)
+	}
+	if err := killSession(ctx, p.PID); err != nil {
+		return fmt.Errorf("restart %s: %w", name, err)
 	}
 	if err := s.keeper.start(ctx, name, s.path(name+".log"), []string{s.bin("airflow"), name}); err != nil {
 		return err

@@ -52,11 +52,11 @@ func (a airflow) schedulerKilled(t *testing.T) {
 		t.Fatal("the task lives on")
 	}
 	gone.within(t, began)
+	s.awaitLog(t, "orphaned: airflow's process")
 	if err := a.Restart(deadline(t), "scheduler"); err != nil {
 		t.Fatal(err)
 	}
 	s.findAgain(t, gone)
-	s.awaitLog(t, "orphaned: airflow's process")
 }
 
 // kill kills a server and waits for its end.

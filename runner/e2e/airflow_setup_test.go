@@ -219,7 +219,9 @@ func (s *stay) find(t *testing.T) {
 			}
 			return
 		case <-ctx.Done():
-			t.Fatalf("the task does not run:\n%s", logText(t, s.Run, "run", 1))
+			now, err := s.Task(t.Context(), "run")
+			state, stateErr := s.State(t.Context())
+			t.Fatalf("the task does not run: it is %+v (%v) of a run that is %s (%v); its first try said:\n%s", now, err, state, stateErr, logText(t, s.Run, "run", 1))
 		}
 	}
 }
