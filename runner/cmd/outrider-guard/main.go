@@ -1,13 +1,15 @@
 // Command outrider-guard runs a command so that nothing of it outlives the host:
 //
-//	outrider-guard [--foreground] [--lifeline FD] [--live FD] [--dir DIR] -- CMD ARGS…
+//	outrider-guard [--foreground] [--held] [--lifeline FD] [--live FD] [--dir DIR] -- CMD ARGS…
 //
 // CMD runs in a process group of its own and gets the signals that the guard
 // gets. After one that asks to stop, the guard also asks what CMD leaves behind
 // and waits for that. When the lifeline's FD, the read end of the host's, ends,
 // CMD's group is asked to stop (SIGTERM), and after two seconds every descendant
-// is killed and DIR removed; a byte on it kills every descendant at once. The live
-// FD is kept open and not handed on. The guard exits as CMD does, with 128+n for a
+// is killed and DIR removed; a byte on it kills every descendant at once. With --held
+// CMD starts with the first byte on the lifeline, or never, if that is not a 2: so the
+// guard is up by the time that its host knows whether CMD may run. The live FD is kept
+// open and not handed on. The guard exits as CMD does, with 128+n for a
 // signal, and with 125, 126 or 127 when it could not start it. With --foreground
 // CMD stays in the guard's group, for a terminal, which sends its own signals to
 // all of the group. It must start fast: no fmt, no flag.
@@ -40,6 +42,9 @@ func main() {
 		}
 	}
 	adopt()
+	if g.held {
+		g.awaitStart()
+	}
 	g.start(argv)
 	go func() {
 		for s := range signals {
@@ -82,15 +87,15 @@ func asksToStop(s os.Signal) bool {
 
 type guard struct {
 	foreground bool
-
-	lifeline int // -1: none
-	dir      string
-	pid      int
-	code     atomic.Int32 // CMD's, once it has ended
-	ended    atomic.Bool
-	asked    atomic.Int32  // the signal that asked to stop; 0: none
-	gone     chan struct{} // closed when the host is gone
-	empty    chan struct{} // closed when no child is left after that
+	held       bool
+	lifeline   int // -1: none
+	dir        string
+	pid        int
+	code       atomic.Int32 // CMD's, once it has ended
+	ended      atomic.Bool
+	asked      atomic.Int32  // the signal that asked to stop; 0: none
+	gone       chan struct{} // closed when the host is gone
+	empty      chan struct{} // closed when no child is left after that
 }
 
 func parse(args []string) (*guard, []string) {
@@ -102,6 +107,10 @@ func parse(args []string) (*guard, []string) {
 			return g, args[1:]
 		case "--foreground":
 			g.foreground = true
+			args = args[1:]
+			continue
+		case "--held":
+			g.held = true
 			args = args[1:]
 			continue
 		case "--lifeline":
@@ -118,7 +127,7 @@ func parse(args []string) (*guard, []string) {
 		}
 		args = args[2:]
 	}
-	die(125, "usage: outrider-guard [--foreground] [--lifeline FD] [--live FD] [--dir DIR] -- CMD ARGS…")
+	die(125, "usage: outrider-guard [--foreground] [--held] [--lifeline FD] [--live FD] [--dir DIR] -- CMD ARGS…")
 	return nil, nil
 }
 
@@ -251,9 +260,24 @@ func (g *guard) askTheRest() {
 	}
 }
 
+// goOn is the byte on the lifeline that starts a CMD that is held.
+const goOn = 2
+
+// awaitStart returns when CMD is to start. A host that does not want it any more
+// keeps its DIR.
+func (g *guard) awaitStart() {
+	switch b, ok := g.read(); {
+	case !ok:
+		g.removeDir()
+		g.exit()
+	case b != goOn:
+		g.exit()
+	}
+}
+
 // watch waits for the end of the host, then for that of everything else.
 func (g *guard) watch() {
-	atOnce := g.awaitHost()
+	_, atOnce := g.read()
 	close(g.gone)
 	if !atOnce {
 		g.signal(syscall.SIGTERM)
@@ -271,19 +295,23 @@ func (g *guard) watch() {
 			}
 		}
 	}
-	if g.dir != "" {
-		_ = os.RemoveAll(g.dir)
-	}
+	g.removeDir()
 	g.exit()
 }
 
-// awaitHost returns when the host is gone, or true when it says to kill at once.
-func (g *guard) awaitHost() (atOnce bool) {
-	var b [1]byte
+func (g *guard) removeDir() {
+	if g.dir != "" {
+		_ = os.RemoveAll(g.dir)
+	}
+}
+
+// read reads a byte from the lifeline; ok is false when the host is gone.
+func (g *guard) read() (b byte, ok bool) {
+	var one [1]byte
 	for {
-		n, err := syscall.Read(g.lifeline, b[:])
+		n, err := syscall.Read(g.lifeline, one[:])
 		if err == nil {
-			return n > 0
+			return one[0], n > 0
 		}
 		if err != syscall.EINTR {
 			die(125, "read the lifeline: "+err.Error())

@@ -253,6 +253,42 @@ func TestAByteKillsAtOnce(t *testing.T) {
 	}
 }
 
+// TestHeld: CMD starts with a 2 alone, and the folder goes with the host.
+func TestHeld(t *testing.T) {
+	for name, c := range map[string]struct {
+		send    []byte
+		said    string
+		code    int
+		removed bool
+	}{
+		"go on":            {[]byte{2}, "ran\n", 7, false},
+		"not wanted":       {[]byte{1}, "", 137, false},
+		"the host is gone": {nil, "", 137, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "run")
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			r := guarded(t, "--held", "--lifeline", "3", "--dir", dir, "--", "sh", "-c", "echo ran; exit 7")
+			if c.send == nil {
+				_ = r.line.Close()
+			} else if _, err := r.line.Write(c.send); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.rest(); got != c.said {
+				t.Errorf("printed %q", got)
+			}
+			if got := r.code(); got != c.code {
+				t.Errorf("exit %d", got)
+			}
+			if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) != c.removed {
+				t.Errorf("the folder: %v", err)
+			}
+		})
+	}
+}
+
 func TestForeground(t *testing.T) {
 	r := guarded(t, "--foreground", "--", "sh", "-c",
 		`trap 'echo interrupted' INT; trap 'echo asked; exit 5' TERM; ps -o pgid= $$; while :; do sleep 0.01; done`)

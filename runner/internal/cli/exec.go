@@ -148,14 +148,11 @@ func (a *app) doExec(ctx context.Context, r execRequest) error {
 	if err != nil {
 		return host(err)
 	}
-	x.Log = rec.log
+	x.Log, x.Started, x.Gate = rec.log, rec.start, rec.granted
 	if r.engine.OwnsOutput() {
 		x.Outlives = func() bool { return r.orphan.finishes(r.engine) }
 	}
 	o, err := rec.through(ctx, func(ctx context.Context) run.Outcome {
-		if !rec.granted() {
-			return run.Outcome{State: run.Waiting}
-		}
 		return run.Do(ctx, r.spec, x, silent{}, func(run.Outcome, time.Duration) {})
 	}, redact.New(nil))
 	at.leave()

@@ -40,6 +40,7 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 			Env:          append(launch.Environ(os.Environ(), p.opened.config.PluginEnv), "OUTRIDER_RUN="+ancestors(id)),
 			StartTimeout: p.opened.config.StartTimeout,
 			Stop:         stopBudget(r.engine),
+			Started:      rec.start,
 			Log:          hclog.NewNullLogger(),
 		},
 		Start: &taskv1.Start{

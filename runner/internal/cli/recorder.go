@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -46,6 +47,9 @@ type recorder struct {
 	// joins: another copy of the task would join this run, which is why it may
 	// finish without its engine.
 	joins *atomic.Bool
+	// start begins to ask the ledger, once. The child process comes first: it takes
+	// longer to get ready than the ledger to answer, and both at once are slower.
+	start func()
 	// begun is closed when answer and err are there.
 	begun  chan struct{}
 	answer ledger.Answer
@@ -55,15 +59,17 @@ type recorder struct {
 	telling        atomic.Bool
 }
 
-// record begins to record a run, beside whatever else has to be made ready.
+// record makes ready to record a run.
 func (r *recorder) record(ctx context.Context, e engine.Engine, live *os.File) {
 	r.begun = make(chan struct{})
 	r.log = journal.Create(logPath(r.dir, r.req.Run.ID), journal.DefaultMax)
 	r.req.Live = live.Name()
-	go func() {
-		defer close(r.begun)
-		r.err = r.begin(ctx, e)
-	}()
+	r.start = sync.OnceFunc(func() {
+		go func() {
+			defer close(r.begun)
+			r.err = r.begin(ctx, e)
+		}()
+	})
 }
 
 func (r *recorder) begin(ctx context.Context, e engine.Engine) error {
@@ -181,6 +187,7 @@ func (r *recorder) runKey() string {
 // granted waits until the ledger has answered, and reports whether the run may start
 // at once.
 func (r *recorder) granted() bool {
+	r.start()
 	<-r.begun
 	return r.err == nil && r.answer.Verdict == ledger.Granted
 }

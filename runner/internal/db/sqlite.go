@@ -77,7 +77,7 @@ func dsn(path string, durable bool) string {
 		synchronous = "FULL"
 	}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf(
-		"_busy_timeout=%d&_txlock=immediate&_foreign_keys=1&_synchronous=%s&_error_rc=1&_pragma=wal_autocheckpoint(%d)",
+		"_busy_timeout=%d&_txlock=immediate&_synchronous=%s&_error_rc=1&_pragma=wal_autocheckpoint(%d)",
 		busySlice.Milliseconds(), synchronous, checkpointPages)}
 	return u.String()
 }
@@ -185,13 +185,19 @@ func (d *DB) updateSQLite(ctx context.Context, conn *sql.Conn, newest int64, sub
 // ours, or newer, is an error.
 func (d *DB) liteVersion(ctx context.Context, from querier, newest int64, o Options) (version int64, err error) {
 	var id, tables int64
-	err = from.QueryRowContext(ctx, "select user_version, application_id, (select count(*) from sqlite_schema)"+
-		" from pragma_user_version, pragma_application_id").Scan(&version, &id, &tables)
-	switch {
-	case err != nil:
+	if err := from.QueryRowContext(ctx, "pragma application_id").Scan(&id); err != nil {
 		return 0, err
-	case tables > 0 && id != applicationID(o.Table):
-		return 0, &fault{kind: ErrRefused, at: d.at, why: "it is a SQLite database of something else: give another path"}
+	}
+	if id != applicationID(o.Table) {
+		if err := from.QueryRowContext(ctx, "select count(*) from sqlite_schema").Scan(&tables); err != nil {
+			return 0, err
+		}
+		if tables > 0 {
+			return 0, &fault{kind: ErrRefused, at: d.at, why: "it is a SQLite database of something else: give another path"}
+		}
+	}
+	if err := from.QueryRowContext(ctx, "pragma user_version").Scan(&version); err != nil {
+		return 0, err
 	}
 	return version, tooNew(d.at, version, newest)
 }

@@ -76,7 +76,12 @@ func (d *DB) once(ctx context.Context, conn *sql.Conn, read bool, do func(ctx co
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	err = do(context.WithValue(ctx, insideKey{}, d), &Tx{kind: d.Kind, at: d.at, sql: tx, read: read})
+	inside := context.WithValue(ctx, insideKey{}, d)
+	if d.Kind == SQLite && !read {
+		// Nothing waits from here on, and to watch ctx costs a goroutine a statement.
+		inside = context.WithoutCancel(inside)
+	}
+	err = do(inside, &Tx{kind: d.Kind, at: d.at, sql: tx, read: read})
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -38,6 +38,9 @@ type Options struct {
 	// StartTimeout bounds the time from the start to the connection; 0: 10 s.
 	StartTimeout time.Duration
 	Stop         StopBudget
+	// Started is called when the process is on its way; nil for nothing. What the host
+	// has to do meanwhile holds it up least from then on.
+	Started func()
 	// Log takes launch's own talk, at debug level; may be nil.
 	Log hclog.Logger
 	// Lines takes what the process prints on its descriptors 1 and 2; may be
@@ -67,6 +70,9 @@ func (o Options) withDefaults() Options {
 	or(&o.Stop.Reap, 500*time.Millisecond)
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
+	}
+	if o.Started == nil {
+		o.Started = func() {}
 	}
 	if o.Lines == nil {
 		o.Lines = func(*taskv1.LogLine) {}
@@ -119,7 +125,6 @@ func Start(ctx context.Context, o Options) (*Plugin, error) {
 	p.client = plugin.NewClient(p.config(life))
 	connected := make(chan error, 1)
 	go func() { connected <- p.connect(life) }()
-	go protocol.Warm()
 
 	late := time.NewTimer(o.StartTimeout)
 	defer late.Stop()

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 
 	"github.com/outrider-run/outrider/runner/internal/proc"
+	"github.com/outrider-run/outrider/sdk/protocol"
 )
 
 // adapter is the process as go-plugin wants to see it. All that the process
@@ -57,6 +58,8 @@ func (a *adapter) Start(context.Context) error {
 		errs.Close()
 		return err
 	}
+	go protocol.Warm()
+	p.o.Started()
 	p.process, p.pipes = process, []*proc.Pipe{out, errs}
 	p.drained.Go(func() {
 		out.Drain(process.Done(), p.stdout.write)

@@ -110,13 +110,17 @@ type Entry struct {
 func (l *Ledger) Begin(ctx context.Context, req Request) (*Entry, Answer, error) {
 	var e *Entry
 	var a Answer
+	again := false
 	err := l.surely(ctx, at(func(ctx context.Context, tx *db.Tx, now time.Time) error {
 		e = l.entry(req)
 		e.run.AskedAt = now
-		if there, err := e.begun(ctx, tx); err != nil || there != "" {
-			a.Verdict = there
-			return err
+		if again {
+			if there, err := e.begun(ctx, tx); err != nil || there != "" {
+				a.Verdict = there
+				return err
+			}
 		}
+		again = true
 		if err := e.number(ctx, tx); err != nil {
 			return err
 		}

@@ -31,3 +31,6 @@ func (l *Lifeline) Close() {
 // Kill tells a guard to kill everything at once. Only a guard may hold the read
 // end then: for a plugin the byte has no meaning.
 func (l *Lifeline) Kill() { _, _ = l.w.Write([]byte{1}) }
+
+// Go lets a guard that holds its command start it.
+func (l *Lifeline) Go() { _, _ = l.w.Write([]byte{2}) }

@@ -33,6 +33,11 @@ type Command struct {
 	Stop time.Duration
 	// Kill, once closed, ends the program at once.
 	Kill <-chan struct{}
+	// Started is called when the guard is on its way; nil for nothing.
+	Started func()
+	// Gate is asked after that: it may wait. The program is not started, and
+	// the outcome is Waiting, when it says no. nil: go on.
+	Gate func() bool
 	// Say takes what people should know meanwhile.
 	Say func(format string, args ...any)
 	// Log takes a copy of the output; nil for none. Inherited output has none.
@@ -67,6 +72,20 @@ func (x *Command) Execute(ctx context.Context, _ int, l Listener) Outcome {
 		return hostFailed(err)
 	}
 	defer func() { _ = p.Close(time.Second) }()
+	if x.Started != nil {
+		x.Started()
+	}
+	if granted := x.Gate == nil || x.Gate(); !granted || ctx.Err() != nil {
+		line.Kill() // it holds the program still
+		<-p.Done()
+		out.abandon()
+		if !granted {
+			return Outcome{State: Waiting}
+		}
+		return Outcome{State: Cancelled}
+	}
+	l.Alive()
+	line.Go()
 
 	copied, late := out.copy(), make(chan struct{})
 	stopped := context.AfterFunc(ctx, func() {
@@ -81,7 +100,7 @@ func (x *Command) Execute(ctx context.Context, _ int, l Listener) Outcome {
 }
 
 func (x *Command) spec(out *passage, line *proc.Lifeline) proc.Spec {
-	args, extra := []string{"--lifeline", "3"}, []*os.File{line.End()}
+	args, extra := []string{"--held", "--lifeline", "3"}, []*os.File{line.End()}
 	if x.Live != nil {
 		args, extra = append(args, "--live", "4"), append(extra, x.Live)
 	}

@@ -383,3 +383,46 @@ func TestAProgramMayOutliveItsReader(t *testing.T) {
 	s.Stdout, s.Stderr, s.Outlives = w, w, func() bool { return true }
 	s.start().code(0)
 }
+
+// TestGate: the guard is up while the gate is asked, and the program does not start
+// before, or ever, when it says no or the run is over by then.
+func TestGate(t *testing.T) {
+	for name, c := range map[string]struct {
+		grants, stops bool
+		want          State
+	}{
+		"granted":             {true, false, Success},
+		"refused":             {false, false, Waiting},
+		"granted and stopped": {true, true, Cancelled},
+		"refused and stopped": {false, true, Waiting},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "run")
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			s := newShell(t, false, "echo started")
+			s.Dir = dir
+			asked := make(chan struct{})
+			s.Gate = func() bool {
+				close(asked)
+				if c.stops {
+					s.stop(nil)
+				}
+				return c.grants
+			}
+			s.start()
+			<-asked
+			if o := <-s.ended; o.State != c.want {
+				t.Errorf("outcome %+v", o)
+			}
+			text, err := io.ReadAll(s.out)
+			if started := len(text) > 0; err != nil || started != (c.want == Success) {
+				t.Errorf("it printed %q: %v", text, err)
+			}
+			if _, err := os.Stat(dir); err != nil {
+				t.Errorf("the folder, which is the host's: %v", err)
+			}
+		})
+	}
+}

@@ -35,6 +35,7 @@ func (x *Plugin) Execute(ctx context.Context, attempt int, l Listener) Outcome {
 	if x.Gate != nil && !x.Gate(ctx, start) {
 		return Outcome{State: Waiting}
 	}
+	l.Alive()
 	start.Attempt += int32(attempt - 1)
 	defer func() { start.Attempt -= int32(attempt - 1) }()
 	res, err := p.Execute(ctx, start, l)

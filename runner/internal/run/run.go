@@ -14,7 +14,8 @@ import (
 )
 
 // Executor makes one attempt. It returns within its stop budget after ctx ends
-// and leaves no process behind. attempt counts from 1.
+// and leaves no process behind. attempt counts from 1. It says that it is alive when
+// the task begins, from when on that counts as idle that says nothing.
 type Executor interface {
 	Execute(ctx context.Context, attempt int, l Listener) Outcome
 }
@@ -100,8 +101,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// idleWatch calls once when nothing was heard for a while. Timers run on the
-// monotonic clock: a jump of the wall clock neither fires nor holds one.
+// idleWatch calls once when nothing was heard for a while after the first that was.
+// Timers run on the monotonic clock: a jump of the wall clock neither fires nor holds
+// one.
 type idleWatch struct {
 	mu    sync.Mutex
 	timer *time.Timer
@@ -109,7 +111,9 @@ type idleWatch struct {
 }
 
 func watch(after time.Duration, silent func()) *idleWatch {
-	return &idleWatch{timer: time.AfterFunc(after, silent), after: after}
+	w := &idleWatch{timer: time.AfterFunc(after, silent), after: after}
+	w.stop()
+	return w
 }
 
 func (w *idleWatch) heard() {

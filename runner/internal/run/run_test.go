@@ -31,7 +31,8 @@ func gives(o Outcome) func(context.Context, Listener) Outcome {
 
 // untilCancelled is a task that stops when asked and then reports o.
 func untilCancelled(o Outcome) func(context.Context, Listener) Outcome {
-	return func(ctx context.Context, _ Listener) Outcome {
+	return func(ctx context.Context, l Listener) Outcome {
+		l.Alive()
 		<-ctx.Done()
 		return o
 	}
@@ -136,6 +137,24 @@ func TestIdleTimeoutRunsFromTheLastMessage(t *testing.T) {
 		}
 		if d := time.Since(began); d != 17*time.Second {
 			t.Errorf("ended after %s, want 3 × 4 s + 5 s", d)
+		}
+	})
+}
+
+// TestWhatWaitsToBeginIsNotIdle: for the ledger's answer, say.
+func TestWhatWaitsToBeginIsNotIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begins := func(ctx context.Context, l Listener) Outcome {
+			select {
+			case <-time.After(time.Hour):
+			case <-ctx.Done():
+				return Outcome{State: Cancelled}
+			}
+			l.Alive()
+			return ok
+		}
+		if o, _ := do(context.Background(), Spec{IdleTimeout: time.Second}, script{begins}); o.State != Success {
+			t.Fatalf("outcome %+v", o)
 		}
 	})
 }
