@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -69,9 +71,12 @@ func (b *bench) shell() ([]figure, error) {
 		env = append(env, k+"="+v)
 	}
 	script := task.Argv[len(task.Argv)-1]
+	tasks := 0
 	digdag := func(argv ...string) *exec.Cmd {
 		cmd := exec.Command(argv[0], argv[1:]...)
-		cmd.Dir, cmd.Env, cmd.Stdin = dir, env, silent
+		tasks++ // each is another: equal ones would be counted as calls of one task
+		of := strconv.Itoa(tasks)
+		cmd.Dir, cmd.Env, cmd.Stdin = dir, append(slices.Clip(env), "attempt_id="+of, "session_id="+of, "session_uuid="+of), silent
 		out := new(bytes.Buffer)
 		cmd.Stdout, cmd.Stderr = out, out
 		return cmd

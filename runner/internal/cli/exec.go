@@ -143,7 +143,10 @@ func (a *app) doExec(ctx context.Context, r execRequest) error {
 		return err
 	}
 	rec := a.commandRecorder(id, r, at.state)
-	rec.record(ctx, r.engine, at.Live)
+	if err := rec.record(ctx, r.engine, at.Live); err != nil {
+		at.leave()
+		return err
+	}
 	x, err := a.command(r, id, at.RunDir, kill)
 	if err != nil {
 		return host(err)

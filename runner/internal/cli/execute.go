@@ -28,7 +28,10 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 		return o, tidy, err
 	}
 	rec := a.newRecorder(id, r, p, at.state, t)
-	rec.record(ctx, r.engine, at.Live)
+	if err := rec.record(ctx, r.engine, at.Live); err != nil {
+		at.leave()
+		return o, tidy, err
+	}
 	artifacts := at.state.Artifacts(id)
 	if shared := p.opened.config.ArtifactsDir; shared != "" {
 		artifacts = filepath.Join(shared, id)

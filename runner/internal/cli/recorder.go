@@ -60,7 +60,10 @@ type recorder struct {
 }
 
 // record makes ready to record a run.
-func (r *recorder) record(ctx context.Context, e engine.Engine, live *os.File) {
+func (r *recorder) record(ctx context.Context, e engine.Engine, live *os.File) (err error) {
+	if r.url, err = ledgerURL(r.config, r.dir); err != nil {
+		return err
+	}
 	r.begun = make(chan struct{})
 	r.log = journal.Create(logPath(r.dir, r.req.Run.ID), journal.DefaultMax)
 	r.req.Live = live.Name()
@@ -70,7 +73,13 @@ func (r *recorder) record(ctx context.Context, e engine.Engine, live *os.File) {
 			r.err = r.begin(ctx, e)
 		}()
 	})
+	if r.shared() {
+		r.start() // a server answers late, and costs little here
+	}
+	return nil
 }
+
+func (r *recorder) shared() bool { return !strings.HasPrefix(r.url, "sqlite:") }
 
 func (r *recorder) begin(ctx context.Context, e engine.Engine) error {
 	if err := r.fill(e); err != nil {
@@ -144,11 +153,7 @@ func (r *recorder) fill(e engine.Engine) error {
 		rec.Parent = q.Ancestors[len(q.Ancestors)-1]
 	}
 	q.Claims, q.Priority, q.Force, q.Once = r.ask.claims, r.ask.priority, r.ask.force, r.ask.onceKey
-	var err error
-	if r.url, err = ledgerURL(r.config, r.dir); err != nil {
-		return err
-	}
-	shared := !strings.HasPrefix(r.url, "sqlite:")
+	shared := r.shared()
 	// In a shared ledger dev and prod are told apart by their instances' names.
 	told := !shared || instance != ""
 	if r.ask.scope == "cluster" && !shared {

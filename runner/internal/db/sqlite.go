@@ -77,7 +77,7 @@ func dsn(path string, durable bool) string {
 		synchronous = "FULL"
 	}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf(
-		"_busy_timeout=%d&_txlock=immediate&_synchronous=%s&_error_rc=1&_pragma=wal_autocheckpoint(%d)",
+		"_busy_timeout=%d&_txlock=immediate&_foreign_keys=1&_synchronous=%s&_error_rc=1&_pragma=wal_autocheckpoint(%d)",
 		busySlice.Milliseconds(), synchronous, checkpointPages)}
 	return u.String()
 }

@@ -102,15 +102,21 @@ type Entry struct {
 	delivery string  // the resource; "" for none
 	ticket   int64
 	awaited  string // the run that is joined
+	spooled  bool   // it comes from a file, and what it has claimed is not known
 	earlier  int    // attempts of the same key
 	restore  json.RawMessage
 }
 
 // Begin records a run and grants its claims, in one transaction, or puts it in line.
 func (l *Ledger) Begin(ctx context.Context, req Request) (*Entry, Answer, error) {
+	return l.record(ctx, req, false)
+}
+
+// record is Begin. again: an earlier commit, whose answer was cut off, may have taken
+// place.
+func (l *Ledger) record(ctx context.Context, req Request, again bool) (*Entry, Answer, error) {
 	var e *Entry
 	var a Answer
-	again := false
 	err := l.surely(ctx, at(func(ctx context.Context, tx *db.Tx, now time.Time) error {
 		e = l.entry(req)
 		e.run.AskedAt = now
@@ -253,9 +259,6 @@ func (e *Entry) enter(ctx context.Context, tx *db.Tx, now time.Time, a Answer) e
 			return err
 		}
 	}
-	if a.Verdict == Granted {
-		return e.markUsed(ctx, tx, now)
-	}
 	return nil
 }
 
@@ -314,15 +317,6 @@ func (e *Entry) lookBack(ctx context.Context, tx *db.Tx) error {
 		e.restore = raw(checkpoint)
 	}
 	return err
-}
-
-func (e *Entry) markUsed(ctx context.Context, tx *db.Tx, now time.Time) error {
-	for _, c := range e.claims {
-		if _, err := tx.Exec(ctx, `UPDATE outrider_resources SET used = ? WHERE name = ?`, now.UnixMilli(), c.resource); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (e *Entry) nextToken(ctx context.Context, tx *db.Tx) (err error) {

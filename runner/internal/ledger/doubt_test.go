@@ -18,7 +18,7 @@ func TestHitInDoubt(t *testing.T) {
 		first.end(run.Success)
 		hit := b.begin(delivered("r2"))
 		hit.want(Hit)
-		if _, a, err := b.Begin(t.Context(), hit.req); err != nil || a.Verdict != Hit || a.Of.ID != first.ID() {
+		if _, a, err := b.record(t.Context(), hit.req, true); err != nil || a.Verdict != Hit || a.Of.ID != first.ID() {
 			t.Errorf("%+v, %v", a, err)
 		}
 		if f, err := b.Show(t.Context(), first.ID()); err != nil || len(f.Links) != 1 {
@@ -38,7 +38,7 @@ func TestGrantInDoubt(t *testing.T) {
 		}
 		first.end(run.Failed)
 		second := b.begin(key)
-		again, a, err := b.Begin(t.Context(), second.req)
+		again, a, err := b.record(t.Context(), second.req, true)
 		if err != nil || a.Verdict != Granted || again.Earlier() != 1 || string(again.Restore()) != `{"row":7}` {
 			t.Errorf("%+v, %v: %d earlier, to restore %s", a, err, again.Earlier(), again.Restore())
 		}

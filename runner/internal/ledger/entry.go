@@ -114,10 +114,7 @@ func (e *Entry) start(ctx context.Context, tx *db.Tx, now time.Time) error {
 		return err
 	}
 	e.run.State, e.run.StartedAt = run.Running, now
-	if err := e.lookBack(ctx, tx); err != nil {
-		return err
-	}
-	return e.markUsed(ctx, tx, now)
+	return e.lookBack(ctx, tx)
 }
 
 // started finds that the run was granted before, by a commit whose answer was cut off.
@@ -271,9 +268,7 @@ func (e *Entry) finish(ctx context.Context, tx *db.Tx, now time.Time, end End) (
 		return true, err
 	}
 	if o.State == run.Success {
-		_, err := tx.Exec(ctx, `UPDATE outrider_resources SET result = ? WHERE name IN
-			(SELECT resource FROM outrider_claims WHERE run = ? AND (resource LIKE 'once:%' OR resource LIKE 'delivery:%'))`, e.run.ID, e.run.ID)
-		if err != nil {
+		if err := e.succeed(ctx, tx); err != nil {
 			return false, err
 		}
 	}
@@ -283,5 +278,30 @@ func (e *Entry) finish(ctx context.Context, tx *db.Tx, now time.Time, end End) (
 			return false, err
 		}
 	}
-	return false, release(ctx, tx, e.run.ID)
+	switch {
+	case e.spooled, e.ticket > 0:
+		err = release(ctx, tx, e.run.ID)
+	case len(e.claims) > 0:
+		err = giveBack(ctx, tx, e.run.ID)
+	}
+	return false, err
+}
+
+// succeed makes the run the success of its keys.
+func (e *Entry) succeed(ctx context.Context, tx *db.Tx) error {
+	of, args := `SELECT resource FROM outrider_claims WHERE run = ? AND (resource LIKE 'once:%' OR resource LIKE 'delivery:%')`, []any{e.run.ID, e.run.ID}
+	if !e.spooled {
+		args = args[:1]
+		for _, c := range e.claims {
+			if c.isKey() {
+				args = append(args, c.resource)
+			}
+		}
+		if len(args) == 1 {
+			return nil
+		}
+		of = "?" + strings.Repeat(", ?", len(args)-2)
+	}
+	_, err := tx.Exec(ctx, `UPDATE outrider_resources SET result = ? WHERE name IN (`+of+`)`, args...)
+	return err
 }

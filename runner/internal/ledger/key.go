@@ -95,6 +95,11 @@ func Pool(name string, slots int64) Claim { return Claim{poolPrefix + name, slot
 
 func (c Claim) isPool() bool { return strings.HasPrefix(c.resource, poolPrefix) }
 
+// isKey: what is claimed keeps the run that succeeded with it.
+func (c Claim) isKey() bool {
+	return strings.HasPrefix(c.resource, oncePrefix) || strings.HasPrefix(c.resource, deliveryPrefix)
+}
+
 // words names a resource for people.
 func words(resource string) string {
 	kind, name, _ := strings.Cut(resource, ":")

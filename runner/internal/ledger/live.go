@@ -36,10 +36,16 @@ func lose(ctx context.Context, tx *db.Tx, id string, now time.Time) error {
 
 // release gives all claims of a run back, and its place in line.
 func release(ctx context.Context, tx *db.Tx, id string) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM outrider_claims WHERE run = ?`, id); err != nil {
+	if err := giveBack(ctx, tx, id); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, `DELETE FROM outrider_tickets WHERE run = ? AND keep = 0`, id)
+	return err
+}
+
+// giveBack is release for who stands in no line.
+func giveBack(ctx context.Context, tx *db.Tx, id string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM outrider_claims WHERE run = ?`, id)
 	return err
 }
 

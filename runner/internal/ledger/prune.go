@@ -154,16 +154,17 @@ func (l *Ledger) Remove(ctx context.Context, ids []string) (gone []string, err e
 	return gone, nil
 }
 
-// PruneKeys removes what deliveries without a success and places in line that were
-// not taken up again have left behind before a time.
+// PruneKeys removes what nobody has claimed since before: locks, keys without a
+// success, and places in line that were not taken up again. Pools stay, which somebody
+// has set. Who claims one at the same moment has changed its row, or makes it anew.
 func (l *Ledger) PruneKeys(ctx context.Context, before time.Time) error {
-	// Only of deliveries: whoever claims a lock counts on its row to be there.
-	const old = `name > 'delivery:' AND name < 'delivery;' AND result = '' AND used < ?
+	const old = `name NOT LIKE 'pool:%' AND result = '' AND used < ?
 		AND NOT EXISTS (SELECT 1 FROM outrider_claims WHERE resource = name)`
-	for {
+	for last := ""; ; {
 		var names []string
 		err := l.db.Read(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
-			names, err = texts(ctx, tx, `SELECT name FROM outrider_resources WHERE `+old+` LIMIT ?`, before.UnixMilli(), pruneBatch)
+			names, err = texts(ctx, tx, `SELECT name FROM outrider_resources WHERE name > ? AND `+old+` ORDER BY name LIMIT ?`,
+				last, before.UnixMilli(), pruneBatch)
 			return err
 		})
 		if err == nil {
@@ -182,6 +183,7 @@ func (l *Ledger) PruneKeys(ctx context.Context, before time.Time) error {
 		if len(names) == 0 {
 			return nil
 		}
+		last = names[len(names)-1]
 		if err := rest(ctx); err != nil {
 			return err
 		}

@@ -106,7 +106,7 @@ func (l *Ledger) TakeIn(ctx context.Context, dir string) (n int, err error) {
 }
 
 func (l *Ledger) takeIn(ctx context.Context, s spooled) error {
-	e := &Entry{l: l, run: s.Run}
+	e := &Entry{l: l, run: s.Run, spooled: true}
 	r := &e.run
 	r.digest, r.deliveryBase, r.memoryKey, r.epoch = s.Digest, s.Base, s.Memory, s.Epoch
 	return l.surely(ctx, func(ctx context.Context, tx *db.Tx) error {

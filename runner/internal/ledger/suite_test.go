@@ -580,7 +580,7 @@ func TestInDoubt(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *book) {
 		first := b.begin(delivered("r1"), lock("a"))
 		again := func(c *call) Answer {
-			e, a, err := b.Begin(t.Context(), c.req)
+			e, a, err := b.record(t.Context(), c.req, true)
 			if err != nil {
 				t.Fatal(err)
 			}

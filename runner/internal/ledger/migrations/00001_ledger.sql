@@ -58,7 +58,6 @@ CREATE TABLE outrider_runs (
   cancel         TEXT NOT NULL,    -- why it is to end
   next_due       BIGINT NOT NULL   -- when the next run of this name is due (--expect)
 );
-CREATE INDEX outrider_runs_open ON outrider_runs (state) WHERE state IN ('waiting', 'running');
 CREATE INDEX outrider_runs_state ON outrider_runs (state, id);
 CREATE INDEX outrider_runs_component ON outrider_runs (component, id);
 CREATE INDEX outrider_runs_workflow ON outrider_runs (workflow, id) WHERE workflow <> '';
