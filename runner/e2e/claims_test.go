@@ -25,6 +25,25 @@ func readmeBlock(language string) (string, error) {
 	return block + "\n", nil
 }
 
+// TestHelpShowsClaims: the lines of the README, which the tests below run, are those of
+// --help.
+func TestHelpShowsClaims(t *testing.T) {
+	w := newWorld(t)
+	for _, verb := range []string{"run", "exec", "sh"} {
+		_, help, _ := ended(t, w.cmd(verb, "--help"))
+		for _, language := range []string{"yaml", "python", "crontab"} {
+			block, err := readmeBlock(language)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(strings.TrimSpace(block), "\n")
+			if line := strings.TrimSpace(lines[len(lines)-1]); !strings.Contains(help, line+"\n") {
+				t.Errorf("%s --help lacks the %s line %s:\n%s", verb, language, line, help)
+			}
+		}
+	}
+}
+
 // TestReadmeClaimsInDigdag runs the README's task twice in one session.
 func TestReadmeClaimsInDigdag(t *testing.T) {
 	d := onDigdag(t)

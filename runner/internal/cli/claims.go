@@ -37,6 +37,13 @@ const (
 	busyFail = "fail"
 )
 
+// claimExamples show the claims from Digdag, from Airflow and from cron, in the README's
+// own lines.
+const claimExamples = "\n\nOnce, one at a time, not too many: in a .dig file, a DAG, a crontab.\n\n" +
+	"  sh>: outrider run --once --lock orders hello.greet --name orders\n\n" +
+	"  BashOperator(task_id=\"load\", bash_command=\"outrider run --once --pool warehouse=2 hello.greet --name orders\")\n\n" +
+	"  */30 * * * * outrider exec --once-key 'crawl {{.Slot \"30m\"}}' --lock crawler --expect '*/30 * * * *' -- ./crawl.sh"
+
 func claimFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "once", Usage: "not again after a success of this task in this session", DisableDefaultText: true},

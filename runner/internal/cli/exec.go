@@ -50,7 +50,7 @@ func (a *app) exec() *cli.Command {
 			"stdin, stdout and stderr pass through. The exit code is the command's own, but 124 for a\n" +
 			"timeout, 125 when the host failed, 126 and 127 when the command could not be run, and never\n" +
 			"0 after a signal; --exit-codes, or exit_codes: {3: permanent} in outrider.yml, change what a\n" +
-			"code stands for (permanent is 3). OUTRIDER_TMPDIR is a folder that is removed at the end.",
+			"code stands for (permanent is 3). OUTRIDER_TMPDIR is a folder that is removed at the end." + claimExamples,
 		Flags:        execFlags(),
 		OnUsageError: onUsage,
 		Action: func(c *cli.Context) error {

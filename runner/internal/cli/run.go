@@ -48,7 +48,8 @@ func (a *app) run() *cli.Command {
 			"Parameters come from, later ones winning: the schema's defaults, --params, --set, the\n" +
 			"component's flags. stdout is one line, the outputs as JSON; all else goes to stderr.\n\n" +
 			"Exit codes: 0 done; 1 failed, a retry may help; 2 usage or bad parameters; 3 failed for\n" +
-			"good; 5 the plugin broke; 124 timed out; 125 the host failed; 128+n after signal n.",
+			"good; 5 the plugin broke; 75 a claim was busy for too long; 124 timed out; 125 the host\n" +
+			"failed; 128+n after signal n." + claimExamples,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "params", Usage: "read parameters from `FILE` (JSON or YAML; - is stdin)"},
 			&cli.StringSliceFlag{Name: "set", Usage: "set one parameter, `PATH=VALUE`, e.g. --set a.b=1 (again for more)"},

@@ -17,7 +17,7 @@ func (a *app) sh() *cli.Command {
 		Description: "In a .dig file, for all of its sh> tasks:\n\n" +
 			"  _export:\n    sh:\n      shell: [outrider, sh]\n\n" +
 			"Another shell: shell: [outrider, sh, --, /bin/bash, -eu]. OUTRIDER_OFF=1 in the environment\n" +
-			"runs the shell alone, as if outrider were not there.",
+			"runs the shell alone, as if outrider were not there." + claimExamples,
 		Flags:        execFlags(),
 		OnUsageError: onUsage,
 		Action: func(c *cli.Context) error {

@@ -289,19 +289,23 @@ func (e *Entry) finish(ctx context.Context, tx *db.Tx, now time.Time, end End) (
 
 // succeed makes the run the success of its keys.
 func (e *Entry) succeed(ctx context.Context, tx *db.Tx) error {
-	of, args := `SELECT resource FROM outrider_claims WHERE run = ? AND (resource LIKE 'once:%' OR resource LIKE 'delivery:%')`, []any{e.run.ID, e.run.ID}
+	of, args := `SELECT resource FROM outrider_claims WHERE run = ? AND (resource LIKE 'once:%' OR resource LIKE 'delivery:%')`, []any{e.run.ID}
 	if !e.spooled {
-		args = args[:1]
-		for _, c := range e.claims {
-			if c.isKey() {
-				args = append(args, c.resource)
-			}
-		}
-		if len(args) == 1 {
+		if args = anys(e.keys()); len(args) == 0 {
 			return nil
 		}
-		of = "?" + strings.Repeat(", ?", len(args)-2)
+		of = "?" + strings.Repeat(", ?", len(args)-1)
 	}
-	_, err := tx.Exec(ctx, `UPDATE outrider_resources SET result = ? WHERE name IN (`+of+`)`, args...)
+	_, err := tx.Exec(ctx, `UPDATE outrider_resources SET result = ? WHERE name IN (`+of+`)`, append([]any{e.run.ID}, args...)...)
 	return err
+}
+
+// keys are what is claimed that keeps the run that succeeded with it.
+func (e *Entry) keys() (names []string) {
+	for _, c := range e.claims {
+		if c.isKey() {
+			names = append(names, c.resource)
+		}
+	}
+	return names
 }

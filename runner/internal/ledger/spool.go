@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/outrider-run/outrider/runner/internal/db"
+	"github.com/outrider-run/outrider/runner/internal/run"
 )
 
 // spooled is a record that the ledger could not take, as a file has it.
@@ -21,11 +22,13 @@ type spooled struct {
 	Epoch int64 `json:"epoch"`
 	Run   Run   `json:"run"`
 	// Digest, Base and Memory are the run's keys.
-	Digest string    `json:"digest"`
-	Base   string    `json:"delivery_base"`
-	Memory string    `json:"memory_key"`
-	End    End       `json:"end"`
-	At     time.Time `json:"at"`
+	Digest string `json:"digest"`
+	Base   string `json:"delivery_base"`
+	Memory string `json:"memory_key"`
+	// Claimed are the keys whose success a success is, as resources.
+	Claimed []string  `json:"keys"`
+	End     End       `json:"end"`
+	At      time.Time `json:"at"`
 }
 
 // Unrecorded is the entry of a run that could not be recorded at all; only Spool
@@ -43,7 +46,7 @@ func Unrecorded(req Request) *Entry {
 // the next run takes in. The file is there whole and on the disk, or not at all.
 func (e *Entry) Spool(dir string, end End) error {
 	r := e.run
-	data, err := json.Marshal(spooled{r.epoch > 0, r.epoch, r, r.digest, r.deliveryBase, r.memoryKey, end, time.Now()})
+	data, err := json.Marshal(spooled{r.epoch > 0, r.epoch, r, r.digest, r.deliveryBase, r.memoryKey, e.keys(), end, time.Now()})
 	if err != nil {
 		return fmt.Errorf("spool the record of run %s: %w", r.ID, err)
 	}
@@ -129,6 +132,15 @@ func (l *Ledger) takeIn(ctx context.Context, s spooled) error {
 		n, err := tx.Exec(ctx, insertRun+` ON CONFLICT (id) DO NOTHING`, values...)
 		if err != nil || n == 0 {
 			return err
+		}
+		if o.State == run.Success {
+			for _, key := range s.Claimed {
+				_, err := tx.Exec(ctx, `INSERT INTO outrider_resources VALUES (?, 1, ?, ?)
+					ON CONFLICT (name) DO UPDATE SET result = excluded.result WHERE outrider_resources.result = ''`, key, r.ID, s.At.UnixMilli())
+				if err != nil {
+					return err
+				}
+			}
 		}
 		return e.insertLabels(ctx, tx)
 	})

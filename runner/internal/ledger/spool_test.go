@@ -79,3 +79,32 @@ func TestSpool(t *testing.T) {
 		}
 	})
 }
+
+// TestSpoolHoldsKeys: a success that was not recorded is its key's success once it is
+// taken in, unless there is one by then.
+func TestSpoolHoldsKeys(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *book) {
+		dir := filepath.Join(t.TempDir(), "spool")
+		spool := func(key string, state run.State) Request {
+			t.Helper()
+			req := b.ask(once(key))
+			if err := Unrecorded(req).Spool(dir, End{Outcome: run.Outcome{State: state}}); err != nil {
+				t.Fatal(err)
+			}
+			return req
+		}
+		done, _ := spool("done", run.Success), spool("failed", run.Failed)
+		first := b.begin(once("there"))
+		first.end(run.Success)
+		spool("there", run.Success)
+		if n, err := b.TakeIn(t.Context(), dir); n != 3 || err != nil {
+			t.Fatalf("took in %d, %v", n, err)
+		}
+		for key, want := range map[string]string{"done": done.Run.ID, "failed": "", "there": first.ID()} {
+			c := b.begin(once(key))
+			if c.Of.ID != want || (c.Verdict == Hit) != (want != "") {
+				t.Errorf("%s: %+v; want %q", key, c.Answer, want)
+			}
+		}
+	})
+}
