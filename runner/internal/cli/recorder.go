@@ -50,6 +50,8 @@ type recorder struct {
 	// start begins to ask the ledger, once. The child process comes first: it takes
 	// longer to get ready than the ledger to answer, and both at once are slower.
 	start func()
+	// atOnce gets whether the run was recorded and granted by the first answer.
+	atOnce chan bool
 	// begun is closed when answer and err are there.
 	begun  chan struct{}
 	answer ledger.Answer
@@ -64,13 +66,14 @@ func (r *recorder) record(ctx context.Context, e engine.Engine, live *os.File) (
 	if r.url, err = ledgerURL(r.config, r.dir); err != nil {
 		return err
 	}
-	r.begun = make(chan struct{})
+	r.atOnce, r.begun = make(chan bool, 1), make(chan struct{})
 	r.log = journal.Create(logPath(r.dir, r.req.Run.ID), journal.DefaultMax)
 	r.req.Live = live.Name()
 	r.start = sync.OnceFunc(func() {
 		go func() {
 			defer close(r.begun)
 			r.err = r.begin(ctx, e)
+			r.atOnce <- r.err == nil && r.recorded && r.answer.Verdict == ledger.Granted
 		}()
 	})
 	if r.shared() {
@@ -224,7 +227,7 @@ func (r *recorder) gate(e engine.Engine) func(context.Context, *taskv1.Start) bo
 // through makes the run: at once if the ledger grants it so, else after its wait, if
 // there is to be one. Its end is recorded before anybody is told.
 func (r *recorder) through(ctx context.Context, do func(context.Context) run.Outcome, redact *redact.Redactor) (run.Outcome, error) {
-	kept, stop := r.keep(ctx)
+	kept, stop := r.keep(ctx, r.atOnce)
 	o := do(kept)
 	stop()
 	if !r.granted() {
@@ -233,7 +236,9 @@ func (r *recorder) through(ctx context.Context, do func(context.Context) run.Out
 		if o, done, err = r.settle(ctx); err != nil || done {
 			return o, err
 		}
-		kept, stop = r.keep(ctx)
+		later := make(chan bool, 1)
+		later <- r.recorded
+		kept, stop = r.keep(ctx, later)
 		o = do(kept)
 		stop()
 	}
@@ -246,15 +251,15 @@ func (r *recorder) through(ctx context.Context, do func(context.Context) run.Out
 
 // keep keeps a run alive in the ledger from its grant on, and ends ctx when it has to
 // end.
-func (r *recorder) keep(ctx context.Context) (context.Context, func()) {
+func (r *recorder) keep(ctx context.Context, granted <-chan bool) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		select {
-		case <-r.begun:
+		case yes := <-granted:
+			if !yes {
+				return
+			}
 		case <-ctx.Done():
-			return
-		}
-		if !r.granted() || !r.recorded {
 			return
 		}
 		switch err := r.entry.Keep(ctx, r.budget); {
