@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,15 +56,29 @@ func (a *app) listing(
 	verb string, read func(*ledger.Ledger, context.Context) ([]ledger.Resource, error), none string,
 	header []string, rows func(*book, ledger.Resource) [][]string,
 ) cli.ActionFunc {
+	return a.listingOf(verb, 0, func(ctx context.Context, b *book, _ *cli.Context) ([]ledger.Resource, error) {
+		return read(b.Ledger, ctx)
+	}, none, header, rows)
+}
+
+// listingOf is listing with up to most arguments.
+func (a *app) listingOf(
+	verb string, most int, read func(context.Context, *book, *cli.Context) ([]ledger.Resource, error), none string,
+	header []string, rows func(*book, ledger.Resource) [][]string,
+) cli.ActionFunc {
 	return onBook(func(ctx context.Context, b *book, c *cli.Context) error {
 		format, err := format(c, "table", "json")
 		if err != nil {
 			return err
 		}
-		if _, err := args(c, 0, 0, verb); err != nil {
+		if _, err := args(c, 0, most, verb); err != nil {
 			return err
 		}
-		all, err := read(b.Ledger, ctx)
+		all, err := read(ctx, b, c)
+		var misused *exit
+		if errors.As(err, &misused) {
+			return err
+		}
 		if err != nil {
 			return host(err)
 		}

@@ -20,10 +20,10 @@ func (a *app) once() *cli.Command {
 
 func (a *app) onceList() *cli.Command {
 	return &cli.Command{
-		Name: "list", Usage: "list once-keys with their success, or who runs",
-		Description: "  outrider once list --format json",
-		Flags:       []cli.Flag{formatFlag("table", "json"), configFlag()},
-		Action: a.listing("list", (*ledger.Ledger).Keys, "there is no once-key with a success or a run",
+		Name: "list", Usage: "list once-keys with their success, or who runs", ArgsUsage: "[BEGINNING]",
+		Description: "  outrider once list load-2026-01\n  outrider once list --limit 0 --format json",
+		Flags:       []cli.Flag{&cli.IntFlag{Name: "limit", Usage: "at most `N` keys, by name; 0: all", Value: 50}, formatFlag("table", "json"), configFlag()},
+		Action: a.listingOf("the beginning of the keys", 1, a.keys, "there is no such once-key with a success or a run",
 			[]string{"KEY", "SUCCEEDED", "RUN", "RUNNING", "WAITERS"}, func(_ *book, r ledger.Resource) [][]string {
 				running := ""
 				if len(r.Holders) > 0 {
@@ -32,6 +32,22 @@ func (a *app) onceList() *cli.Command {
 				return [][]string{{printable(r.Name), clock(r.Ended), r.Result, running, fmt.Sprint(len(r.Waiters))}}
 			}),
 	}
+}
+
+func (a *app) keys(ctx context.Context, b *book, c *cli.Context) ([]ledger.Resource, error) {
+	limit, more := c.Int("limit"), 1
+	if limit < 0 {
+		return nil, usage("--limit %d: want 0 or more", limit)
+	}
+	if limit == 0 {
+		more = 0
+	}
+	all, err := b.Keys(ctx, c.Args().First(), limit+more)
+	if limit > 0 && len(all) > limit {
+		all = all[:limit]
+		a.say("there are more: --limit 0 lists all, and outrider once list BEGINNING those that begin so")
+	}
+	return all, err
 }
 
 func (a *app) onceForget() *cli.Command {

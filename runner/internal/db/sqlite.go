@@ -188,16 +188,20 @@ func (d *DB) liteVersion(ctx context.Context, from querier, newest int64, o Opti
 	if err := from.QueryRowContext(ctx, "pragma application_id").Scan(&id); err != nil {
 		return 0, err
 	}
-	if id != applicationID(o.Table) {
-		if err := from.QueryRowContext(ctx, "select count(*) from sqlite_schema").Scan(&tables); err != nil {
+	if id == applicationID(o.Table) { // as it is nearly always, and stays
+		if err := from.QueryRowContext(ctx, "pragma user_version").Scan(&version); err != nil {
 			return 0, err
 		}
-		if tables > 0 {
-			return 0, &fault{kind: ErrRefused, at: d.at, why: "it is a SQLite database of something else: give another path"}
-		}
+		return version, tooNew(d.at, version, newest)
 	}
-	if err := from.QueryRowContext(ctx, "pragma user_version").Scan(&version); err != nil {
+	// All of one moment: another process may just be making the tables.
+	err = from.QueryRowContext(ctx, "select user_version, application_id, (select count(*) from sqlite_schema)"+
+		" from pragma_user_version, pragma_application_id").Scan(&version, &id, &tables)
+	switch {
+	case err != nil:
 		return 0, err
+	case tables > 0 && id != applicationID(o.Table):
+		return 0, &fault{kind: ErrRefused, at: d.at, why: "it is a SQLite database of something else: give another path"}
 	}
 	return version, tooNew(d.at, version, newest)
 }

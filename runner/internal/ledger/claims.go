@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/outrider-run/outrider/runner/internal/db"
 )
@@ -24,18 +25,19 @@ type Resource struct {
 
 // Locks lists the locks that are held or waited for.
 func (l *Ledger) Locks(ctx context.Context) ([]Resource, error) {
-	all, err := l.resourcesOf(ctx, lockPrefix)
+	all, err := l.resourcesOf(ctx, lockPrefix, 0)
 	return keep(all, func(r Resource) bool { return len(r.Holders)+len(r.Waiters) > 0 }), err
 }
 
 // Pools lists the pools that were set.
 func (l *Ledger) Pools(ctx context.Context) ([]Resource, error) {
-	return l.resourcesOf(ctx, poolPrefix)
+	return l.resourcesOf(ctx, poolPrefix, 0)
 }
 
-// Keys lists the once-keys that have their success, or a run.
-func (l *Ledger) Keys(ctx context.Context) ([]Resource, error) {
-	all, err := l.resourcesOf(ctx, oncePrefix)
+// Keys lists the once-keys that begin so and have their success, or a run: at most
+// limit, 0 for all, by name.
+func (l *Ledger) Keys(ctx context.Context, prefix string, limit int) ([]Resource, error) {
+	all, err := l.resourcesOf(ctx, oncePrefix+prefix, limit)
 	return keep(all, func(r Resource) bool { return r.Result != "" || len(r.Holders)+len(r.Waiters) > 0 }), err
 }
 
@@ -49,9 +51,9 @@ func keep(all []Resource, ok func(Resource) bool) []Resource {
 	return kept
 }
 
-func (l *Ledger) resourcesOf(ctx context.Context, prefix string) (all []Resource, err error) {
+func (l *Ledger) resourcesOf(ctx context.Context, prefix string, limit int) (all []Resource, err error) {
 	err = l.db.Read(ctx, at(func(ctx context.Context, tx *db.Tx, now time.Time) error {
-		all, err = l.readResources(ctx, tx, prefix, now)
+		all, err = l.readResources(ctx, tx, prefix, limit, now)
 		return err
 	}))
 	if err != nil {
@@ -60,13 +62,20 @@ func (l *Ledger) resourcesOf(ctx context.Context, prefix string) (all []Resource
 	return all, err
 }
 
-func (l *Ledger) readResources(ctx context.Context, tx *db.Tx, prefix string, now time.Time) ([]Resource, error) {
+func (l *Ledger) readResources(ctx context.Context, tx *db.Tx, prefix string, limit int, now time.Time) ([]Resource, error) {
+	some := `SELECT * FROM outrider_resources WHERE substr(name, 1, ?) = ?`
+	args := []any{utf8.RuneCountInString(prefix), prefix}
+	if limit > 0 {
+		// What has neither a success nor a run would take the place of what has.
+		some += ` AND (result <> '' OR EXISTS (SELECT 1 FROM outrider_claims WHERE resource = name)) ORDER BY name LIMIT ?`
+		args = append(args, limit)
+	}
 	rows, err := tx.Query(ctx, `SELECT s.name, s.slots, s.result, coalesce(o.ended_at, 0), coalesce(c.slots, 0), coalesce(c.ticket, 0), coalesce(c.since, 0),
 		coalesce(r.id, ''), coalesce(r.host, ''), coalesce(r.pid, 0), coalesce(r.live, ''), coalesce(r.lease_until, 0)
-		FROM outrider_resources s LEFT JOIN outrider_runs o ON o.id = s.result
+		FROM (`+some+`) s LEFT JOIN outrider_runs o ON o.id = s.result
 		LEFT JOIN outrider_claims c ON c.resource = s.name LEFT JOIN outrider_runs r ON r.id = c.run
 		LEFT JOIN outrider_tickets t ON t.ticket = c.ticket
-		WHERE s.name LIKE ? AND coalesce(t.keep, 0) = 0 ORDER BY s.name, t.priority DESC, c.ticket, c.since`, prefix+"%")
+		WHERE coalesce(t.keep, 0) = 0 ORDER BY s.name, t.priority DESC, c.ticket, c.since`, args...)
 	if err != nil {
 		return nil, err
 	}
