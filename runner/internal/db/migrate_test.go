@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -41,6 +42,25 @@ func TestTwentyProcessesMigrateAtOnce(t *testing.T) {
 			_ = d.Close()
 		}
 	})
+}
+
+// TestANewFileIsNobodyElses at any moment while others make its tables.
+func TestANewFileIsNobodyElses(t *testing.T) {
+	for range 40 {
+		url := "sqlite:" + filepath.Join(t.TempDir(), "test.db")
+		var all sync.WaitGroup
+		for range 6 {
+			all.Go(func() {
+				d, err := db.Open(t.Context(), url, steps(3))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = d.Close()
+			})
+		}
+		all.Wait()
+	}
 }
 
 func TestNewerDatabaseIsRefused(t *testing.T) {
