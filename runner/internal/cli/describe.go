@@ -82,10 +82,10 @@ func (a *app) describe() *cli.Command {
 		Name:        "describe",
 		Usage:       "show a component: what it does, its parameters, outputs and examples",
 		ArgsUsage:   "COMPONENT",
-		Description: "  outrider describe hello.greet",
-		Flags:       append([]cli.Flag{formatFlag("text", "json")}, setupFlags()...),
+		Description: "  outrider describe hello.greet\n  outrider describe --format markdown hello.greet >greet.md",
+		Flags:       append([]cli.Flag{formatFlag("text", "json", "markdown")}, setupFlags()...),
 		Action: func(c *cli.Context) error {
-			format, err := format(c, "text", "json")
+			format, err := format(c, "text", "json", "markdown")
 			if err != nil {
 				return err
 			}
@@ -101,8 +101,11 @@ func (a *app) describe() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if format == "json" {
+			switch format {
+			case "json":
 				return a.printJSON(listed([]catalog.Entry{e})[0])
+			case "markdown":
+				return a.describePage(e)
 			}
 			return a.describeText(e)
 		},
