@@ -1,0 +1,105 @@
+// Package slackapi posts a message to Slack, with a bot token or to an incoming
+// webhook, and says of every failure what it is, whether a retry helps and what
+// to do. It does not know what a message may hold (package message does), nor
+// what a component is.
+package slackapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/outrider-run/outrider/plugins/notify/internal/redact"
+)
+
+// mostAnswer is what is read of an answer; Slack's are a few KiB.
+const mostAnswer = 1 << 20
+
+// newHTTP follows no redirect, as the token would go along, and keeps no
+// connection.
+func newHTTP() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DisableKeepAlives = true
+	return &http.Client{
+		Transport:     checked{transport},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// checked makes a *Fault of every answer but 200, and of a request that could
+// not be made: slack-go looks at neither as closely.
+type checked struct{ next http.RoundTripper }
+
+func (c checked) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := c.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode == http.StatusOK {
+		resp.Body = limited{io.LimitReader(resp.Body, mostAnswer), resp.Body}
+		return resp, nil
+	}
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // what came counts
+	_ = resp.Body.Close()
+	return nil, ofStatus(resp.StatusCode, resp.Header, string(body), time.Now())
+}
+
+type limited struct {
+	io.Reader
+	io.Closer
+}
+
+// errTime is the cause of a context that ended since the time was over.
+var errTime = errors.New("the time is over")
+
+// Within calls try until it succeeds, a retry might post the message twice or
+// does not help, or the time is over: a wait that would take longer is not
+// begun. told is called before each wait. The error is ctx's cause or a *Fault
+// without secret in it.
+func Within(ctx context.Context, timeout time.Duration, secret string, told func(f *Fault, wait time.Duration), try func(ctx context.Context) error) error {
+	ctx, stop := context.WithTimeoutCause(ctx, timeout, errTime)
+	defer stop()
+	var last *Fault
+	once := func() (struct{}, error) {
+		last = faultOf(ctx, try(ctx), timeout)
+		switch {
+		case last == nil:
+			return struct{}{}, nil
+		case !last.Unsent:
+			return struct{}{}, backoff.Permanent(last)
+		case last.Wait > 0:
+			return struct{}{}, &backoff.RetryAfterError{Duration: last.Wait}
+		}
+		return struct{}{}, last
+	}
+	_, err := backoff.Retry(ctx, once, backoff.WithMaxElapsedTime(timeout),
+		backoff.WithNotify(func(_ error, wait time.Duration) { told(last, wait) }))
+	switch cause := context.Cause(ctx); {
+	case err == nil:
+		return nil
+	case cause != nil && !errors.Is(cause, errTime):
+		return cause
+	}
+	safe := *last
+	safe.Text = redact.Text(last.Text, secret, "")
+	return &safe
+}
+
+// faultOf returns nil for nil.
+func faultOf(ctx context.Context, err error, timeout time.Duration) *Fault {
+	var f *Fault
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &f):
+		return f
+	case errors.Is(context.Cause(ctx), errTime):
+		return &Fault{Code: "timed_out", Text: fmt.Sprintf("Slack has not answered within %v; the message may stand there nevertheless", timeout)}
+	}
+	return unreachable(err)
+}

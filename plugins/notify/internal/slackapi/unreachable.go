@@ -1,0 +1,23 @@
+package slackapi
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+)
+
+// unreachable makes a fault of a request that brought no answer. The address in
+// it is left out: a webhook's is a secret.
+func unreachable(err error) *Fault {
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err
+	}
+	var op *net.OpError
+	dialed := errors.As(err, &op) && op.Op == "dial"
+	return &Fault{
+		Code: "unreachable", Unsent: dialed,
+		Text: fmt.Sprintf("Slack cannot be reached: %v: look at the network, the proxy and the address", err),
+	}
+}

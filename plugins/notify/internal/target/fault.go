@@ -1,0 +1,86 @@
+package target
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+
+	"github.com/nicholas-fedor/shoutrrr/pkg/router"
+	"github.com/nicholas-fedor/shoutrrr/pkg/util/jsonclient"
+
+	"github.com/outrider-run/outrider/plugins/notify/internal/redact"
+)
+
+// Fault is why a message was not sent.
+type Fault struct {
+	// Code is bad_target, unreachable, refused, timed_out or failed.
+	Code string
+	// Text says what happened; no secret stands in it.
+	Text string
+	// Permanent says that a retry does not help.
+	Permanent bool
+}
+
+func (f *Fault) Error() string { return f.Text }
+
+// badTarget is of an address that shoutrrr cannot use. Its own error repeats
+// the address, or leaves out why.
+func badTarget(address string, err error) *Fault {
+	what := "the address is not as the service " + Service(address) + " wants it"
+	if errors.Is(err, router.ErrUnknownService) || Service(address) == "" {
+		what = "the address begins with no service's name, such as smtp:// or teams://"
+	}
+	return &Fault{Code: "bad_target", Permanent: true, Text: what + ": see the service's page on shoutrrr.nickfedor.com"}
+}
+
+// faultOf judges what sending ended with; nil for nil.
+func faultOf(address string, err error) error {
+	if err == nil {
+		return nil
+	}
+	f := &Fault{Code: "failed", Text: readable(err)}
+	var mail *textproto.Error
+	var answer jsonclient.Error
+	var broken net.Error
+	switch {
+	case errors.As(err, &mail):
+		f.Code, f.Permanent = "refused", mail.Code >= 500
+	case errors.As(err, &answer):
+		f.Code, f.Permanent = "refused", isPermanent(answer.StatusCode)
+	case errors.As(err, &broken):
+		f.Code = "unreachable"
+	}
+	f.Text = redact.Text(f.Text, address, serverOf(address))
+	return f
+}
+
+func isPermanent(status int) bool {
+	return status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests
+}
+
+// readable is an error on one line, and not without end: some services add what
+// they were answered.
+func readable(err error) string {
+	const most = 500
+	runes := []rune(strings.Join(strings.Fields(err.Error()), " "))
+	if len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return string(runes)
+}
+
+// serverOf is the name of the server that an address leads to, which an error
+// may tell. Of services that have no server of one's own it is "": a token
+// stands there instead.
+func serverOf(address string) string {
+	switch Service(address) {
+	case "smtp", "ntfy", "gotify", "mattermost", "rocketchat", "matrix", "zulip", "bark", "signal", "generic":
+		if u, err := url.Parse(address); err == nil {
+			return u.Hostname()
+		}
+	}
+	return ""
+}
