@@ -22,14 +22,13 @@ type notifyParams struct {
 }
 
 type notifyOutput struct {
-	Results []notifyResult `json:"results"`
+	Results []notifyResult `json:"results" help:"One for each target, by name"`
 }
 
 type notifyResult struct {
-	Target  string `json:"target"`
-	Service string `json:"service"`
-	// Earlier says that an attempt before this one sent it.
-	Earlier bool `json:"earlier"`
+	Target  string `json:"target" help:"Its name"`
+	Service string `json:"service" help:"What it is, such as smtp"`
+	Earlier bool   `json:"earlier" help:"An attempt before this one sent it"`
 
 	err error
 }

@@ -61,10 +61,10 @@ func (p slackParams) Validate() error {
 }
 
 type slackOutput struct {
-	Channel string   `json:"channel"`
-	TS      string   `json:"ts"`
-	Thread  string   `json:"thread"`
-	Cut     []string `json:"cut"`
+	Channel string   `json:"channel" help:"The channel's id; empty from a webhook"`
+	TS      string   `json:"ts" help:"The message's id in the channel, for update; empty from a webhook"`
+	Thread  string   `json:"thread" help:"What replies give as thread"`
+	Cut     []string `json:"cut" help:"What was longer than Slack takes, such as blocks.0.text.text"`
 }
 
 func slackPost() sdk.Component {
@@ -77,7 +77,7 @@ The text is plain: mentions and links in it are shown, not followed, unless mrkd
 
 When Slack asks to wait it waits, as long as timeout allows; else it fails and says how long. A message that Slack may have taken is not sent twice: that failure is for the caller to retry.
 
-A template is read as digdag-slack reads it, but ${name} is looked up in values, and nothing is computed. digdag-slack itself takes any answer of 200 for a success; slack.post does not.`),
+A template is read as digdag-slack reads it, but ${name} is looked up in values, and nothing is computed.`),
 		sdk.Example("A message", `{"token": "env:SLACK_TOKEN", "channel": "#alerts", "text": "orders are late :hourglass:"}`),
 		sdk.Example("A reply in a thread", `{"token": "env:SLACK_TOKEN", "channel": "C024BE91L", "thread": "1503435956.000247", "text": "they are there now"}`),
 		sdk.Example("A template of digdag-slack", `{"webhook": "env:SLACK_WEBHOOK", "template": "good-template.yml", "values": {"task_name": "+load", "session_date": "2026-03-01"}}`))

@@ -230,10 +230,13 @@ func TestParametersThatContradictAreRefused(t *testing.T) {
 func TestSlackThatIsNotThere(t *testing.T) {
 	s := newSlack(t, recorded(t, "posted"))
 	params := slackJSON(s, `, "channel": "C1", "text": "hi", "timeout": "1s"`)
+	hook := hookJSON(s, `, "text": "hi", "timeout": "1s"`)
 	s.Close()
-	o := post(t, params)
-	if o.State != sdktest.Failed || o.Code != "unreachable" || !strings.Contains(o.Error, "refused") {
-		t.Errorf("%s, %s, %s", o.State, o.Code, o.Error)
+	for _, params := range []string{params, hook} {
+		o := post(t, params)
+		if o.State != sdktest.Failed || o.Code != "unreachable" || !strings.HasPrefix(o.Error, "Slack cannot be reached: dial tcp 127.0.0.1:") {
+			t.Errorf("%s, %s, %s", o.State, o.Code, o.Error)
+		}
 	}
 }
 

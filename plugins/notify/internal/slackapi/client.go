@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -20,19 +21,15 @@ import (
 // mostAnswer is what is read of an answer; Slack's are a few KiB.
 const mostAnswer = 1 << 20
 
-// newHTTP follows no redirect, as the token would go along, and keeps no
-// connection.
+// newHTTP keeps no connection.
 func newHTTP() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
-	return &http.Client{
-		Transport:     checked{transport},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	return &http.Client{Transport: checked{transport}}
 }
 
-// checked makes a *Fault of every answer but 200, and of a request that could
-// not be made: slack-go looks at neither as closely.
+// checked makes a *Fault of every answer but 200: slack-go does not look at them
+// as closely. No redirect is followed thereby, on which the token would go along.
 type checked struct{ next http.RoundTripper }
 
 func (c checked) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -86,8 +83,16 @@ func Within(ctx context.Context, timeout time.Duration, secret string, told func
 		return cause
 	}
 	safe := *last
-	safe.Text = redact.Text(last.Text, secret, "")
+	safe.Text = redact.Text(last.Text, secret, server(secret))
 	return &safe
+}
+
+// server is the name in a webhook's address, which may be seen; a token has none.
+func server(secret string) string {
+	if u, err := url.Parse(secret); err == nil {
+		return u.Hostname()
+	}
+	return ""
 }
 
 // faultOf returns nil for nil.
