@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -128,7 +129,11 @@ func (l *look) note(what string, err error) {
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || len(l.found.problems) == maxProblems {
 		return
 	}
-	l.found.problems = append(l.found.problems, fmt.Errorf("%s: %w", what, quotePath(err)))
+	problem := fmt.Errorf("%s: %w", what, quotePath(err))
+	again := func(e error) bool { return e.Error() == problem.Error() } // doublestar looks twice for a **
+	if !slices.ContainsFunc(l.found.problems, again) {
+		l.found.problems = append(l.found.problems, problem)
+	}
 }
 
 // quotePath makes the path in an error of the os package readable in one line,
