@@ -176,9 +176,6 @@ func TestBadPatterns(t *testing.T) {
 }
 
 func FuzzPattern(f *testing.F) {
-	for _, glob := range []string{"*.csv", "**/{a,b}*", `\[x\]`, "[^a-z]/../?", "{{a,b},c}/**/**", "/", ""} {
-		f.Add(glob)
-	}
 	dir := f.TempDir()
 	for _, name := range []string{"a", "b", "sub"} {
 		if err := os.MkdirAll(filepath.Join(dir, name, "deep"), 0o755); err != nil {

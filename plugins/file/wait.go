@@ -14,7 +14,7 @@ type waitParams struct {
 	MinSize      sdk.Bytes     `json:"min_size" help:"A file smaller than this is not ready" default:"0B"`
 	UnchangedFor time.Duration `json:"unchanged_for" help:"A file is ready when it has not changed for so long while it was watched; 0s takes it as it is" default:"10s" min:"0s"`
 	Timeout      time.Duration `json:"timeout" help:"How long to wait; 0s looks once" default:"1h" min:"0s"`
-	Poll         time.Duration `json:"poll" help:"How long to wait between two looks" default:"5s" min:"100ms"`
+	Every        time.Duration `json:"every" help:"The time between two looks" default:"5s" min:"100ms"`
 	Limit        int           `json:"limit" help:"The output lists at most so many files, the newest" default:"1000" min:"1"`
 }
 
@@ -58,7 +58,7 @@ The output lists the files that are ready, newest first, with absolute paths, si
 
 A file is unchanged while its size, its time of change and the file itself (it may be replaced by another of that name) stay the same. That is watched, not read off the file's time, which copying sets at will: a file that was there for long is watched for unchanged_for as well. Only regular files and links to such are looked at. A name that begins with a dot is matched only by a pattern that says the dot. A pattern with ** enters no folder that is a link, so that loops end; other patterns do. What cannot be read is logged and stands in the error.`),
 		sdk.Example("The newest export, when it is whole", `{"glob": "/srv/in/orders-*.csv", "min_size": "1KiB", "unchanged_for": "30s", "limit": 1}`),
-		sdk.Example("Three parts anywhere below a folder, written elsewhere and moved there", `{"glob": "/srv/in/**/part-*.parquet", "min_files": 3, "unchanged_for": "0s", "timeout": "6h", "poll": "1m"}`))
+		sdk.Example("Three parts anywhere below a folder, written elsewhere and moved there", `{"glob": "/srv/in/**/part-*.parquet", "min_files": 3, "unchanged_for": "0s", "timeout": "6h", "every": "1m"}`))
 }
 
 func wait(ctx context.Context, run *sdk.Run, p waitParams) (waited, error) {
@@ -92,7 +92,7 @@ func wait(ctx context.Context, run *sdk.Run, p waitParams) (waited, error) {
 		if left <= 0 {
 			return waited{}, sdk.Code("timeout", timeoutError(p, where, v, f.problems))
 		}
-		if err := sleep(ctx, pause(v, p.Poll, left)); err != nil {
+		if err := sleep(ctx, pause(v, p.Every, left)); err != nil {
 			return waited{}, fmt.Errorf("waiting for %q, of which %s: %w", p.Glob, v.summary(wanted), err)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 
 // params are what the tests below share: looks at 0, 5, 10 … s.
 func params(glob string) waitParams {
-	return waitParams{Glob: glob, MinFiles: 1, UnchangedFor: 10 * time.Second, Timeout: time.Minute, Poll: 5 * time.Second, Limit: 10}
+	return waitParams{Glob: glob, MinFiles: 1, UnchangedFor: 10 * time.Second, Timeout: time.Minute, Every: 5 * time.Second, Limit: 10}
 }
 
 // waitWhile waits while meanwhile happens, on a clock of its own, and tells how
@@ -126,7 +126,7 @@ func TestWaitForSeveralLargeFiles(t *testing.T) {
 
 func TestWaitLooksOftenerWhenItIsWorthIt(t *testing.T) {
 	p := params(write(t, t.TempDir(), "a.csv", "text"))
-	p.Poll = time.Hour
+	p.Every = time.Hour
 	if _, o, took := waitWhile(t, p, nothing); o.Err() != nil || took != 10*time.Second {
 		t.Errorf("%v after %v", o.Err(), took)
 	}
@@ -155,7 +155,7 @@ func TestWaitGivesUpAndSaysWhatWasThere(t *testing.T) {
 
 func TestWaitObeysACancelAtOnce(t *testing.T) {
 	p := params(t.TempDir() + "/*.csv")
-	p.Poll, p.Timeout = time.Hour, 24*time.Hour
+	p.Every, p.Timeout = time.Hour, 24*time.Hour
 	ctx, cancel := context.WithCancelCause(t.Context())
 	_, o, took := waitWhile(t, p, func(*testing.T) {
 		time.Sleep(90 * time.Second)
@@ -174,7 +174,7 @@ func TestWaitRefusesWhatCannotCome(t *testing.T) {
 		`{"glob":"a","timeout":"5s"}`:                             "timeout: 5s is too short for files to be unchanged_for 10s",
 		`{"glob":"a","min_files":0}`:                              "min_files: is below the least",
 		`{"glob":"a","unchanged_for":"-1s"}`:                      "unchanged_for: is below the least",
-		`{"glob":"a","poll":"1ms"}`:                               "poll: is below the least",
+		`{"glob":"a","every":"1ms"}`:                              "every: is below the least",
 		`{"glob":"a","min_size":"-1","unchanged_for":"1\u0000s"}`: "min_size: is not a size",
 	} {
 		if o := sdktest.RunJSON(t, waitComponent(), params); o.Code != "bad_params" || !strings.Contains(o.Error, want) {
@@ -208,6 +208,6 @@ func TestWaitConforms(t *testing.T) {
 	sdktest.Conform(
 		t, waitComponent(),
 		sdktest.Case{Params: `{"glob":"` + path + `","unchanged_for":"200ms"}`},
-		sdktest.Case{Params: `{"glob":"` + dir + `/*.txt","unchanged_for":"0s","timeout":"300ms","poll":"100ms"}`},
+		sdktest.Case{Params: `{"glob":"` + dir + `/*.txt","unchanged_for":"0s","timeout":"300ms","every":"100ms"}`},
 	)
 }

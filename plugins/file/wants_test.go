@@ -82,9 +82,6 @@ func TestParseChecksum(t *testing.T) {
 }
 
 func FuzzParseChecksum(f *testing.F) {
-	for _, text := range []string{"", "md5", "md5:" + emptyMD5, "sha256:" + strings.ToUpper(emptySHA256), "sha1:x:y"} {
-		f.Add(text)
-	}
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := parseChecksum(text)
 		if err != nil || c.want == "" {

@@ -109,9 +109,9 @@ func newestFirst(a, b file) int {
 }
 
 // pause is how long to wait for the next look: until files may be ready, but at
-// most poll, and not past the end.
-func pause(v verdict, poll, left time.Duration) time.Duration {
-	next := poll
+// most every, and not past the end.
+func pause(v verdict, every, left time.Duration) time.Duration {
+	next := every
 	if v.soon > 0 {
 		next = min(next, v.soon)
 	}

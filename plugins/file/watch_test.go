@@ -126,10 +126,10 @@ func TestJudge(t *testing.T) {
 }
 
 func TestPause(t *testing.T) {
-	for _, c := range []struct{ soon, poll, left, want time.Duration }{
+	for _, c := range []struct{ soon, every, left, want time.Duration }{
 		{0, 5, 60, 5}, {3, 5, 60, 3}, {30, 5, 60, 5}, {3, 5, 2, 2}, {0, 5, 2, 2},
 	} {
-		if got := pause(verdict{soon: c.soon}, c.poll, c.left); got != c.want {
+		if got := pause(verdict{soon: c.soon}, c.every, c.left); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}
