@@ -102,8 +102,17 @@ func TestCheckSeesAChangeMeanwhile(t *testing.T) {
 			_, o := sdktest.Run(t, func(ctx context.Context, run *sdk.Run, p checkParams) (struct{}, error) {
 				return struct{}{}, failure(p.Path, measure(ctx, run, p, checksum{}, info, &facts{}))
 			}, checkParams{Path: path, MinRows: new(int64(1)), Rows: "csv", Delimiter: ","})
-			if want := "changed"; o.State != sdktest.Failed || o.Code != want && !(name == "it is gone" && o.Code == "not_found") {
-				t.Errorf("%s, %q, %s", o.State, o.Code, o.Error)
+			want := "changed"
+			if name == "it is gone" {
+				want = "not_found"
+			}
+			if o.State != sdktest.Failed || o.Code != want {
+				t.Errorf("%s, %q, %s; want %q", o.State, o.Code, o.Error, want)
+			}
+			for _, p := range o.Progress { // else one that grows faster has no end
+				if p.Done > float64(info.Size()) {
+					t.Errorf("read %v bytes of %d", p.Done, info.Size())
+				}
 			}
 		})
 	}

@@ -57,25 +57,40 @@ type endless struct {
 }
 
 func (e *endless) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = e.text[(e.n+i)%len(e.text)]
-	}
-	e.n += len(p)
-	return len(p), nil
+	n := copy(p, e.text[e.n%len(e.text):])
+	e.n += n
+	return n, nil
 }
 
 func TestAnOpenQuoteIsNotReadForEver(t *testing.T) {
-	source := &endless{text: "no quote closes\n"}
+	source := &endless{text: strings.Repeat("no quote closes\n", 1000)}
 	_, err := countCSV(',')(io.MultiReader(strings.NewReader("a,b\n\"open,"), source))
 	if !errors.Is(err, errCSV) || !errors.Is(err, errTooLong) || source.n > maxRecord+2*chunk {
 		t.Errorf("%v after %d bytes", err, source.n)
 	}
 	// Many rows are not one long one.
-	rows, err := countCSV(',')(io.LimitReader(&endless{text: "a,\"b\nc\"\n"}, 2*maxRecord))
+	rows, err := countCSV(',')(io.LimitReader(&endless{text: strings.Repeat("a,\"b\nc\"\n", 1000)}, 2*maxRecord))
 	if rows != 2*maxRecord/8 || err != nil {
 		t.Errorf("%d rows, %v", rows, err)
 	}
 }
+
+func TestAFileIsReadInLargeSteps(t *testing.T) {
+	for name, count := range map[string]counter{"lines": countLines, "csv": countCSV(','), "nothing": countNothing} {
+		var steps []int
+		_, err := count(readerFunc(func(p []byte) (int, error) {
+			steps = append(steps, len(p))
+			return 0, io.EOF
+		}))
+		if err != nil || len(steps) != 1 || steps[0] != chunk {
+			t.Errorf("%s: %v, steps of %v bytes", name, err, steps)
+		}
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 func TestCountersPassErrorsOn(t *testing.T) {
 	broken := errors.New("broken")
