@@ -46,12 +46,12 @@ func (p checkParams) Validate() error {
 func (p checkParams) countsRows() bool { return p.MinRows != nil || p.MaxRows != nil }
 
 type checked struct {
-	Path     string        `json:"path"`
-	Size     sdk.Bytes     `json:"size"`
-	Modified time.Time     `json:"modified"`
-	Age      time.Duration `json:"age"`
-	Rows     *int64        `json:"rows,omitempty"`     // if a limit was set
-	Checksum string        `json:"checksum,omitempty"` // ALGORITHM:HEX, if one was asked for
+	Path     string        `json:"path" help:"As it was given"`
+	Size     sdk.Bytes     `json:"size" help:"In bytes"`
+	Modified time.Time     `json:"modified" help:"When its content was last changed, as the file says"`
+	Age      time.Duration `json:"age" help:"How long ago that was"`
+	Rows     *int64        `json:"rows,omitempty" help:"How many rows it has, if a limit was set for them"`
+	Checksum string        `json:"checksum,omitempty" help:"ALGORITHM:HEX, if one was asked for"`
 }
 
 func checkComponent() sdk.Component {

@@ -31,23 +31,19 @@ func (p waitParams) conditions() conditions {
 }
 
 type waited struct {
-	// Count, TotalSize and Newest are of all that are ready, whatever the limit.
-	Count     int       `json:"count"`
-	TotalSize sdk.Bytes `json:"total_size"`
-	Newest    string    `json:"newest"`
-	// Files are the ready ones, newest first.
-	Files []waitedFile `json:"files"`
-	// NotReady match as well, but are too small or still changing.
-	NotReady int `json:"not_ready"`
+	Count     int          `json:"count" help:"How many files are ready, whatever the limit"`
+	TotalSize sdk.Bytes    `json:"total_size" help:"Their bytes in all"`
+	Newest    string       `json:"newest" help:"The path of the newest"`
+	Files     []waitedFile `json:"files" help:"Those that are ready, newest first, as many as limit allows"`
+	NotReady  int          `json:"not_ready" help:"How many match as well, but are too small or still changing"`
 }
 
+// waitedFile has the name twice if JSON, which is UTF-8, cannot hold it.
 type waitedFile struct {
-	// Path is absolute. In a name that is no UTF-8, which JSON cannot hold, each
-	// bad byte is U+FFFD, and PathBytes has the name as it is.
-	Path      string    `json:"path"`
-	PathBytes []byte    `json:"path_bytes,omitempty"`
-	Size      sdk.Bytes `json:"size"`
-	Modified  time.Time `json:"modified"`
+	Path      string    `json:"path" help:"Absolute; in a name that is no UTF-8 each bad byte is U+FFFD"`
+	PathBytes []byte    `json:"path_bytes,omitempty" help:"The path as it is, if it is no UTF-8"`
+	Size      sdk.Bytes `json:"size" help:"In bytes"`
+	Modified  time.Time `json:"modified" help:"When its content was last changed, as the file says"`
 }
 
 func waitComponent() sdk.Component {

@@ -59,13 +59,11 @@ func (p tcpParams) Validate() error {
 }
 
 type tcpChecked struct {
-	Remote string `json:"remote" help:"The IP address and port that answered"`
-	// Both latencies are in milliseconds and begin with the look-up of the name:
-	// until TCP was connected, and until all that was asked for held.
-	ConnectMS float64 `json:"connect_ms" help:"Time until TCP was connected, in milliseconds"`
+	Remote    string  `json:"remote" help:"The IP address and port that answered"`
+	ConnectMS float64 `json:"connect_ms" help:"Time until TCP was connected, the look-up of the name included, in milliseconds"`
 	LatencyMS float64 `json:"latency_ms" help:"Time to all that was asked for, in milliseconds"`
 	Banner    string  `json:"banner,omitempty" help:"What had come when it matched"`
-	Looks     int     `json:"looks"`
+	Looks     int     `json:"looks" help:"How often it was looked, the good one included"`
 }
 
 func tcpCheck() sdk.Component {
