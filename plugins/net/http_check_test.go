@@ -181,7 +181,7 @@ func TestCheckConforms(t *testing.T) {
 		sdktest.Case{Params: secrets.with(fields{"url": up.URL, "match": "ok"}).json(t)},
 		sdktest.Case{Params: secrets.with(fields{"url": secure.URL, "ca_file": id.cert}).json(t)},
 		sdktest.Case{Params: secrets.with(fields{"url": echo.URL, "wait": "20ms", "every": "1ms"}).json(t)},
-		sdktest.Case{Params: secrets.with(fields{"url": hangs.URL, "wait": "1h", "try_timeout": "5ms", "every": "1ms"}).json(t)},
+		sdktest.Case{Params: secrets.with(fields{"url": hangs.URL, "wait": "1s", "try_timeout": "5ms", "every": "1ms"}).json(t)},
 	)
 	sdktest.Build(t, ".").Conform(t, "http.check", sdktest.Case{Params: secrets.with(fields{"url": up.URL}).json(t)})
 }

@@ -260,7 +260,9 @@ func TestIdempotencyKeyFitsAHeader(t *testing.T) {
 }
 
 func TestRequestWritesAnArtifact(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) { http.ServeContent(w, r, "", time.Time{}, strings.NewReader("a,b\n1,2\n")) })
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader("a,b\n1,2\n"))
+	})
 	o := send(t, fields{"url": s.URL, "artifact": "rows.csv", "max_body": "1B"})
 	out := output(t, o)
 	if string(o.Artifacts["rows.csv"]) != "a,b\n1,2\n" || out.Artifact != "rows.csv" || out.Size != 8 || out.Body != "" {
@@ -342,6 +344,7 @@ func TestRequestConforms(t *testing.T) {
 		_, _ = fmt.Fprintf(w, "bad %s %q", r.Header.Get("Authorization"), r.Header.Get("X-Token"))
 	})
 	hangs := serve(t, hang)
+	silent := serveRaw(t, func(_ int, conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
 	id := newIdentity(t, "127.0.0.1", time.Now().Add(time.Hour))
 	secure := serveTLS(t, id, nil, ok)
 	secrets := fields{"secret_headers": fields{"Authorization": "Bearer hunter2-hunter2", "X-Token": "to\"ken/+&"}}
@@ -351,6 +354,7 @@ func TestRequestConforms(t *testing.T) {
 		sdktest.Case{Params: secrets.with(fields{"url": answers.URL, "artifact": "a.json"}).json(t)},
 		sdktest.Case{Params: secrets.with(fields{"url": echo.URL}).json(t)},
 		sdktest.Case{Params: secrets.with(fields{"url": hangs.URL, "try_timeout": "50ms", "retry_wait": "1ms"}).json(t)},
+		sdktest.Case{Params: secrets.with(fields{"url": strings.Replace(silent, "http:", "https:", 1), "try_timeout": "50ms", "retries": 1, "retry_wait": "1ms"}).json(t)},
 	)
 	sdktest.Build(t, ".").Conform(t, "http.request", sdktest.Case{Params: secrets.with(fields{"url": answers.URL}).json(t)})
 }

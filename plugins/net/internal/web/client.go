@@ -24,7 +24,9 @@ const connectTimeout = 30 * time.Second
 // Client sends requests to one target.
 type Client struct {
 	target Target
-	http   *http.Client
+	dialer *net.Dialer
+	secure *tls.Config
+	proxy  func(*http.Request) (*url.URL, error)
 	hide   *strings.Replacer
 }
 
@@ -38,45 +40,58 @@ func open(t Target, names *net.Resolver) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialer := &net.Dialer{Timeout: connectTimeout, Resolver: names}
-	proxy := http.ProxyFromEnvironment
+	c := &Client{
+		target: t, secure: secure, proxy: http.ProxyFromEnvironment, hide: t.hider(),
+		dialer: &net.Dialer{Timeout: connectTimeout, Resolver: names},
+	}
 	if t.PublicOnly {
-		if dialer.Control, err = t.guard(); err != nil {
+		c.proxy = refuseProxy
+		if c.dialer.Control, err = t.guard(); err != nil {
 			return nil, err
 		}
-		proxy = refuseProxy
 	}
-	c := &Client{target: t, hide: t.hider()}
-	transport := &http.Transport{
-		Proxy:                 proxy,
-		DialContext:           dialer.DialContext,
-		TLSClientConfig:       secure,
-		TLSHandshakeTimeout:   connectTimeout,
-		ForceAttemptHTTP2:     true,
-		// A client is for one request, which nothing follows over its connection; and
-		// to http.check an old one would hide that nobody listens any more.
-		DisableKeepAlives: true,
-		ExpectContinueTimeout: time.Second,
-		// Headers are not part of the limits that callers put on a body.
-		MaxResponseHeaderBytes: 1 << 20,
-	}
-	c.http = &http.Client{Transport: transport, CheckRedirect: t.redirect}
 	return c, nil
 }
 
 // Do sends the request once. Its error is a *Failure, but for the end of ctx, which
-// is its cause, and for a body that cannot be opened. The caller closes the
-// answer's body; errors of reading it go through Explain.
+// is its cause, and for a body that cannot be opened. The caller closes the answer's
+// body and then ends ctx, with which the connection goes; errors of reading the body
+// go through Explain.
 func (c *Client) Do(ctx context.Context, body *Body) (*http.Response, error) {
 	r, err := c.target.request(ctx, body)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := c.http.Do(r)
+	client := &http.Client{Transport: c.transport(ctx), CheckRedirect: c.target.redirect}
+	answer, err := client.Do(r)
 	if err != nil {
 		return nil, c.Explain(ctx, err)
 	}
 	return answer, nil
+}
+
+// transport is one whose connections end with ctx: net/http's own go on with a
+// handshake that nobody waits for any more.
+func (c *Client) transport(ctx context.Context) *http.Transport {
+	return &http.Transport{
+		Proxy: c.proxy,
+		DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
+			conn, err := c.dialer.DialContext(ctx, network, address)
+			if err == nil {
+				context.AfterFunc(ctx, func() { _ = conn.Close() })
+			}
+			return conn, err
+		},
+		TLSClientConfig:       c.secure.Clone(),
+		TLSHandshakeTimeout:   connectTimeout,
+		ForceAttemptHTTP2:     true,
+		ExpectContinueTimeout: time.Second,
+		// Nothing follows over a connection; and to http.check an old one would hide
+		// that nobody listens any more.
+		DisableKeepAlives: true,
+		// The limits that callers put on a body do not count its headers.
+		MaxResponseHeaderBytes: 1 << 20,
+	}
 }
 
 // guard looks at every address when it is about to be connected to: later than the

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"code.dny.dev/ssrf"
 )
@@ -44,6 +45,10 @@ var ErrTry = errors.New("no complete answer in time")
 // in a text that holds no secret. When ctx has ended for another reason than ErrTry
 // it returns that.
 func (c *Client) Explain(ctx context.Context, err error) error {
+	// A connection keeps to ctx's deadline by a clock of its own, and may be first.
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+		<-ctx.Done()
+	}
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrTry) {
 		return context.Cause(ctx)
 	}
