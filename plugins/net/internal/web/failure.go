@@ -117,12 +117,10 @@ func (t Target) hider() *strings.Replacer {
 				continue
 			}
 			quoted, _ := json.Marshal(form)
-			for _, f := range []string{
-				form, string(quoted[1 : len(quoted)-1]), url.QueryEscape(form), url.PathEscape(form),
+			all = append(
+				all, form, string(quoted[1:len(quoted)-1]), url.QueryEscape(form), url.PathEscape(form),
 				base64.StdEncoding.EncodeToString([]byte(form)), base64.URLEncoding.EncodeToString([]byte(form)),
-			} {
-				all = append(all, f)
-			}
+			)
 		}
 	}
 	// The longest first: a part of it may be a secret too.
