@@ -113,9 +113,12 @@ func TestServerSendsTooMuch(t *testing.T) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\nbegins")
 		_, _ = io.Copy(io.Discard, conn) // until the other side closes
 	})
+	sent := new(atomic.Int64)
 	endless := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		for block := make([]byte, 64<<10); ; {
-			if _, err := w.Write(block); err != nil {
+			n, err := w.Write(block)
+			sent.Add(int64(n))
+			if err != nil {
 				return
 			}
 		}
@@ -132,6 +135,10 @@ func TestServerSendsTooMuch(t *testing.T) {
 				t.Errorf("%s: %q, artifacts %d", name, o.Error, len(o.Artifacts))
 			}
 		}
+	}
+	// Beyond the limit there is only what the kernel held on the way, twice.
+	if sent.Load() > 64<<20 {
+		t.Errorf("the endless server could send %d bytes", sent.Load())
 	}
 	headers := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Long", strings.Repeat("x", 2<<20))

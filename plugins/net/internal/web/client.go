@@ -86,8 +86,8 @@ func (c *Client) transport(ctx context.Context) *http.Transport {
 		TLSHandshakeTimeout:   connectTimeout,
 		ForceAttemptHTTP2:     true,
 		ExpectContinueTimeout: time.Second,
-		// Nothing follows over a connection; and to http.check an old one would hide
-		// that nobody listens any more.
+		// Nothing follows over a connection. On one that is kept, net/http would print
+		// whatever a server says unasked to stderr, past what hides secrets.
 		DisableKeepAlives: true,
 		// The limits that callers put on a body do not count its headers.
 		MaxResponseHeaderBytes: 1 << 20,
