@@ -44,8 +44,8 @@ func TestRequestSendsWhatItIsTold(t *testing.T) {
 			if body != c.body || got.Header.Get("Content-Type") != c.contentType || got.Method != c.params["method"] {
 				t.Errorf("the server got %s %q of type %q", got.Method, body, got.Header.Get("Content-Type"))
 			}
-			if !got.Close {
-				t.Error("the connection is to be kept")
+			if !got.Close || got.ContentLength != int64(len(c.body)) {
+				t.Errorf("the connection is to be kept: %v, the length is told as %d", !got.Close, got.ContentLength)
 			}
 			if want := "/a?x=%2F&x=2&n=1&q=%C3%A4%26b%3Dc"; got.RequestURI != want {
 				t.Errorf("asked for %s, want %s", got.RequestURI, want)
