@@ -14,7 +14,7 @@ EXAMPLES := hello etl
 BINARIES := outrider outrider-guard $(PLUGINS:%=outrider-plugin-%) $(EXAMPLES:%=outrider-plugin-%)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-airflow test test-digdag test-unit bench lint fmt generate clean deps $(BINARIES:%=bin/%)
+.PHONY: help build demo demo-airflow test test-digdag test-unit bench lint fmt generate pages clean deps $(BINARIES:%=bin/%)
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ generate: ## Regenerate the protocol code (needs protoc)
 	PATH="$(CURDIR)/bin/.tools:$$PATH" protoc -I sdk/protocol/taskv1 \
 	  --go_out=sdk/protocol/taskv1 --go_opt=paths=source_relative \
 	  --go-grpc_out=sdk/protocol/taskv1 --go-grpc_opt=paths=source_relative task.proto
+
+pages: ## Write plugins/README.md from the components' schemas
+	OUTRIDER_UPDATE_PAGES=1 $(GOTEST) -count=1 -run TestComponentPages ./runner/e2e
 
 clean: ## Remove what build made
 	rm -rf bin

@@ -21,6 +21,9 @@ import (
 // bin is the folder of the built binaries.
 var bin string
 
+// shippedPlugins are those with components of their own.
+var shippedPlugins = []string{"file", "net", "notify"}
+
 func TestMain(m *testing.M) {
 	code, err := withBinaries(m.Run)
 	if err != nil {
@@ -37,10 +40,14 @@ func withBinaries(run func() int) (int, error) {
 		return 1, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	for name, pkg := range map[string]string{
+	built := map[string]string{
 		"outrider": "runner/cmd/outrider", "outrider-guard": "runner/cmd/outrider-guard",
 		"outrider-plugin-hello": "examples/hello", "outrider-plugin-probe": "runner/e2e/probe",
-	} {
+	}
+	for _, name := range shippedPlugins {
+		built["outrider-plugin-"+name] = "plugins/" + name
+	}
+	for name, pkg := range built {
 		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "urfave_cli_no_docs,grpcnotrace",
 			"-o", filepath.Join(dir, name), module+pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -1,0 +1,88 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// pagesHead stands above the pages of all components.
+const pagesHead = `# Components
+
+What each does, takes and gives, made from its schema by ` + "`make pages`" + `; ` + "`outrider describe NAME`" + ` shows the same. A secret is given as a reference, such as ` + "`--token env:SLACK_TOKEN`" + `.
+`
+
+// shipped is a component of a plugin of this repository.
+type shipped struct {
+	Name     string
+	Source   string
+	Examples []struct{ Doc string }
+}
+
+// shippedComponents are all but the tests' own and the examples'.
+func shippedComponents(t *testing.T) (all []shipped) {
+	t.Helper()
+	code, out, errs := ended(t, newWorld(t).cmd("components", "--format", "json"))
+	if code != 0 {
+		t.Fatal(errs)
+	}
+	if err := json.Unmarshal([]byte(out), &all); err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(all, func(c shipped) bool {
+		return !slices.Contains(shippedPlugins, strings.TrimPrefix(filepath.Base(c.Source), "outrider-plugin-"))
+	})
+}
+
+// page is a component's, as `outrider describe` has it.
+func page(t *testing.T, component string) string {
+	t.Helper()
+	code, out, errs := ended(t, newWorld(t).cmd("describe", "--format", "markdown", component))
+	if code != 0 {
+		t.Fatal(errs)
+	}
+	return out
+}
+
+// TestEveryPluginIsShipped keeps the list of plugins whole.
+func TestEveryPluginIsShipped(t *testing.T) {
+	mains, err := filepath.Glob(filepath.Join(root(t), "plugins", "*", "main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, main := range mains {
+		if name := filepath.Base(filepath.Dir(main)); name != "script" && !slices.Contains(shippedPlugins, name) {
+			t.Errorf("plugins/%s has no page and no example that runs", name)
+		}
+	}
+}
+
+// TestComponentPages: plugins/README.md is what the schemas say, and every component
+// shows an example. OUTRIDER_UPDATE_PAGES=1 writes it anew.
+func TestComponentPages(t *testing.T) {
+	want := bytes.NewBufferString(pagesHead)
+	for _, c := range shippedComponents(t) {
+		if len(c.Examples) == 0 {
+			t.Errorf("%s has no example", c.Name)
+		}
+		want.WriteString("\n" + page(t, c.Name))
+	}
+	file := filepath.Join(root(t), "plugins", "README.md")
+	if os.Getenv("OUTRIDER_UPDATE_PAGES") == "1" {
+		if err := os.WriteFile(file, want.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want.Bytes()) {
+		t.Error("plugins/README.md is not what the components say; write it with: make pages")
+	}
+}
