@@ -27,11 +27,19 @@ func pairs(n int, a, b func() *exec.Cmd) (as, bs []float64, err error) {
 }
 
 func timed(cmd *exec.Cmd) (float64, error) {
+	return clocked(func() error {
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("%v: %w", cmd.Args, err)
+		}
+		return nil
+	})
+}
+
+// clocked is how long do takes, in milliseconds.
+func clocked(do func() error) (float64, error) {
 	began := time.Now()
-	if err := cmd.Run(); err != nil {
-		return 0, fmt.Errorf("%v: %w", cmd.Args, err)
-	}
-	return time.Since(began).Seconds() * 1e3, nil
+	err := do()
+	return time.Since(began).Seconds() * 1e3, err
 }
 
 // ratio is the median of the pairs' ratios.
