@@ -160,3 +160,14 @@ func TestExamplesInAirflow(t *testing.T) {
 		}
 	})
 }
+
+// TestSlackTellsOfAFailedWorkflow: Digdag's _error: posts, without the checker.
+func TestSlackTellsOfAFailedWorkflow(t *testing.T) {
+	s := newStage(t)
+	d := onDigdag(t)
+	r := d.Run("_error:\n  sh>: |\n    SLACK_WEBHOOK=" + s.api + "/hook outrider run slack.post --webhook env:SLACK_WEBHOOK --text \"failed: ${error.message}\"\n\n+load:\n  sh>: exit 1\n")
+	if r.Success {
+		t.Fatalf("%v", r.States())
+	}
+	example{hears: `/hook {"text":"failed: `}.check(t, s, nil)
+}
