@@ -130,6 +130,17 @@ func all(t *testing.T, r io.Reader) string {
 }
 
 // lives is false for what only waits to be reaped.
+// awaitEnd waits for the end of a process that was killed: its files are closed, which
+// others see, a moment before it is gone.
+func awaitEnd(t *testing.T, pid int) {
+	t.Helper()
+	for end := time.Now().Add(hang); lives(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("process %d lives on", pid)
+		}
+	}
+}
+
 func lives(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && stat[bytes.LastIndexByte(stat, ')')+2] != 'Z'
@@ -269,9 +280,7 @@ func TestStop(t *testing.T) {
 				t.Errorf("was sent %s, want %s", got, c.said)
 			}
 			s.code(5)
-			if lives(child) {
-				t.Error("the child lives on")
-			}
+			awaitEnd(t, child)
 		})
 	}
 }
@@ -327,9 +336,7 @@ func TestStopEndsHolders(t *testing.T) {
 	<-s.said
 	s.stop(Signalled(syscall.SIGTERM))
 	s.code(6)
-	if lives(pid) {
-		t.Error("the holder lives on")
-	}
+	awaitEnd(t, pid)
 }
 
 // TestStopWithAReaderThatHangs: nobody reads, and the run ends all the same.
