@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -269,6 +270,25 @@ func TestTCPObeysACancelAtOnce(t *testing.T) {
 			cancel(errors.New("enough"))
 		}))
 		p.Redis, p.Every, p.Wait = true, time.Hour, new(100*time.Hour)
+		_, o := sdktest.Run(t, checkTCP, p, sdktest.Context(ctx))
+		if o.State != sdktest.Cancelled || !strings.Contains(o.Error, "enough") {
+			t.Errorf("%s, %s", o.State, o.Error)
+		}
+	})
+	t.Run("in the second look", func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		var looks atomic.Int32
+		p := tcpTo(tcpServer(t, func(n int, c net.Conn) {
+			if looks.Add(1) > 1 {
+				cancel(errors.New("enough"))
+				tcpSilent(n, c)
+				return
+			}
+			_, _ = c.Read(make([]byte, 100))
+			_, _ = io.WriteString(c, "-LOADING\r\n")
+			_, _ = io.Copy(io.Discard, c)
+		}))
+		p.Redis, p.Every, p.TryTimeout, p.Wait = true, time.Millisecond, 100*time.Hour, new(100*time.Hour)
 		_, o := sdktest.Run(t, checkTCP, p, sdktest.Context(ctx))
 		if o.State != sdktest.Cancelled || !strings.Contains(o.Error, "enough, after look 1: ") || !strings.Contains(o.Error, "LOADING") {
 			t.Errorf("%s, %s", o.State, o.Error)

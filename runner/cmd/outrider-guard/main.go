@@ -44,6 +44,7 @@ func main() {
 	adopt()
 	if g.held {
 		g.awaitStart()
+		stopIfAsked(signals)
 	}
 	g.start(argv)
 	go func() {
@@ -272,6 +273,21 @@ func (g *guard) awaitStart() {
 		g.exit()
 	case b != goOn:
 		g.exit()
+	}
+}
+
+// stopIfAsked ends a guard that was asked to stop before there was a CMD: a terminal
+// does not ask again.
+func stopIfAsked(signals <-chan os.Signal) {
+	for {
+		select {
+		case s := <-signals:
+			if asksToStop(s) {
+				os.Exit(128 + int(s.(syscall.Signal)))
+			}
+		default:
+			return
+		}
 	}
 }
 

@@ -143,13 +143,14 @@ func (a *app) doExec(ctx context.Context, r execRequest) error {
 		return err
 	}
 	rec := a.commandRecorder(id, r, at.state)
+	x, err := a.command(r, id, at.RunDir, kill)
+	if err != nil {
+		at.leave()
+		return host(err)
+	}
 	if err := rec.record(ctx, r.engine, at.Live); err != nil {
 		at.leave()
 		return err
-	}
-	x, err := a.command(r, id, at.RunDir, kill)
-	if err != nil {
-		return host(err)
 	}
 	x.Log, x.Started, x.Gate = rec.log, rec.start, rec.granted
 	if r.engine.OwnsOutput() {

@@ -18,7 +18,7 @@ import (
 func (r *recorder) settle(ctx context.Context) (o run.Outcome, done bool, err error) {
 	<-r.begun
 	if r.err != nil {
-		return o, true, r.err
+		return o, true, stopped(ctx, r.err)
 	}
 	a := r.answer
 	if a.Verdict == ledger.Waiting && r.ask.onBusy != busyWait {

@@ -103,8 +103,10 @@ type Entry struct {
 	ticket   int64
 	awaited  string // the run that is joined
 	spooled  bool   // it comes from a file, and what it has claimed is not known
-	earlier  int    // attempts of the same key
-	restore  json.RawMessage
+	// confirmed is when the lease was last asked for, by boottime.
+	confirmed time.Duration
+	earlier   int // attempts of the same key
+	restore   json.RawMessage
 }
 
 // Begin records a run and grants its claims, in one transaction, or puts it in line.
@@ -117,9 +119,10 @@ func (l *Ledger) Begin(ctx context.Context, req Request) (*Entry, Answer, error)
 func (l *Ledger) record(ctx context.Context, req Request, again bool) (*Entry, Answer, error) {
 	var e *Entry
 	var a Answer
+	sent := boottime()
 	err := l.surely(ctx, at(func(ctx context.Context, tx *db.Tx, now time.Time) error {
 		e = l.entry(req)
-		e.run.AskedAt = now
+		e.run.AskedAt, e.confirmed = now, sent
 		if again {
 			if there, err := e.begun(ctx, tx); err != nil || there != "" {
 				a.Verdict = there
@@ -162,26 +165,34 @@ func (e *Entry) begun(ctx context.Context, tx *db.Tx) (Verdict, error) {
 		return "", err
 	}
 	e.run = r
+	if err := e.readClaims(ctx, tx); err != nil {
+		return "", err
+	}
 	if r.State == run.Running {
 		return Granted, e.lookBack(ctx, tx)
 	}
-	rows, err := tx.Query(ctx, `SELECT resource, slots, ticket FROM outrider_claims WHERE run = ? ORDER BY resource`, r.ID)
+	return Waiting, nil
+}
+
+// readClaims reads what a run that was recorded before has claimed.
+func (e *Entry) readClaims(ctx context.Context, tx *db.Tx) error {
+	rows, err := tx.Query(ctx, `SELECT resource, slots, ticket FROM outrider_claims WHERE run = ? ORDER BY resource`, e.run.ID)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer func() { _ = rows.Close() }()
 	e.claims = nil
 	for rows.Next() {
 		var c Claim
 		if err := rows.Scan(&c.resource, &c.slots, &e.ticket); err != nil {
-			return "", err
+			return err
 		}
 		if strings.HasPrefix(c.resource, deliveryPrefix) {
 			e.delivery = c.resource
 		}
 		e.claims = append(e.claims, c)
 	}
-	return Waiting, rows.Err()
+	return rows.Err()
 }
 
 // entry is a fresh one: a transaction may be tried again.
@@ -229,6 +240,9 @@ func (e *Entry) enter(ctx context.Context, tx *db.Tx, now time.Time, a Answer) e
 		return e.link(ctx, tx, now, a.Verdict, a.Of.ID)
 	case Granted:
 		r.State, r.StartedAt = run.Running, now
+		if err := e.usePlace(ctx, tx); err != nil {
+			return err
+		}
 		if err := e.nextToken(ctx, tx); err != nil {
 			return err
 		}
@@ -337,6 +351,16 @@ func (e *Entry) takeTicket(ctx context.Context, tx *db.Tx) (err error) {
 		return err
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO outrider_tickets VALUES (?, ?, ?, ?, 0)`, e.ticket, e.run.ID, e.identity(), e.req.Priority)
+	return err
+}
+
+// usePlace ends the place in line that the same caller gave up a while ago, also where
+// it was not needed: it is for one call.
+func (e *Entry) usePlace(ctx context.Context, tx *db.Tx) error {
+	if e.ticket = 0; len(e.claims) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `DELETE FROM outrider_tickets WHERE identity = ? AND keep > 0`, e.identity())
 	return err
 }
 

@@ -78,3 +78,19 @@ func TestSpoolOutlivesTheDatabase(t *testing.T) {
 		}
 	})
 }
+
+// TestDeliveryInDoubt: a grant that was found only afterwards gives its claim back, and
+// its success is that of the delivery.
+func TestDeliveryInDoubt(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *book) {
+		c := b.begin(delivered("r1"))
+		e, a, err := b.record(t.Context(), c.req, true)
+		if err != nil || a.Verdict != Granted || !e.Joinable() {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		if err := e.Finish(t.Context(), End{Outcome: run.Outcome{State: run.Success}}); err != nil {
+			t.Fatal(err)
+		}
+		b.begin(delivered("r2")).want(Hit)
+	})
+}

@@ -79,6 +79,7 @@ func (e *Entry) look(ctx context.Context) (a Answer, err error) {
 
 // settle resolves for good.
 func (e *Entry) settle(ctx context.Context) (a Answer, err error) {
+	e.confirmed = boottime()
 	err = e.l.surely(ctx, at(func(ctx context.Context, tx *db.Tx, now time.Time) error {
 		if a, err = e.resolve(ctx, tx, now, true); err != nil {
 			return err
@@ -99,8 +100,12 @@ func (e *Entry) start(ctx context.Context, tx *db.Tx, now time.Time) error {
 	if err := e.nextToken(ctx, tx); err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, `UPDATE outrider_runs SET state = ?, started_at = ?, token = ? WHERE id = ? AND state = ? AND epoch = ?`,
-		string(run.Running), now.UnixMilli(), e.run.Token, e.run.ID, string(run.Waiting), e.run.epoch)
+	until := int64(0)
+	if e.l.Shared() {
+		until = now.Add(e.l.lease).UnixMilli()
+	}
+	n, err := tx.Exec(ctx, `UPDATE outrider_runs SET state = ?, started_at = ?, token = ?, lease_until = ? WHERE id = ? AND state = ? AND epoch = ?`,
+		string(run.Running), now.UnixMilli(), e.run.Token, until, e.run.ID, string(run.Waiting), e.run.epoch)
 	if err != nil {
 		return err
 	}
@@ -268,7 +273,7 @@ func (e *Entry) finish(ctx context.Context, tx *db.Tx, now time.Time, end End) (
 		return true, err
 	}
 	if o.State == run.Success {
-		if err := e.succeed(ctx, tx); err != nil {
+		if err := e.succeed(ctx, tx, now); err != nil {
 			return false, err
 		}
 	}
@@ -287,17 +292,22 @@ func (e *Entry) finish(ctx context.Context, tx *db.Tx, now time.Time, end End) (
 	return false, err
 }
 
-// succeed makes the run the success of its keys.
-func (e *Entry) succeed(ctx context.Context, tx *db.Tx) error {
-	of, args := `SELECT resource FROM outrider_claims WHERE run = ? AND (resource LIKE 'once:%' OR resource LIKE 'delivery:%')`, []any{e.run.ID}
-	if !e.spooled {
-		if args = anys(e.keys()); len(args) == 0 {
-			return nil
-		}
-		of = "?" + strings.Repeat(", ?", len(args)-1)
+// succeed makes the run the success of its keys. Their rows are made where a prune took
+// them away under it.
+func (e *Entry) succeed(ctx context.Context, tx *db.Tx, now time.Time) error {
+	if e.spooled {
+		_, err := tx.Exec(ctx, `UPDATE outrider_resources SET result = ? WHERE name IN
+			(SELECT resource FROM outrider_claims WHERE run = ? AND (resource LIKE 'once:%' OR resource LIKE 'delivery:%'))`, e.run.ID, e.run.ID)
+		return err
 	}
-	_, err := tx.Exec(ctx, `UPDATE outrider_resources SET result = ? WHERE name IN (`+of+`)`, append([]any{e.run.ID}, args...)...)
-	return err
+	for _, key := range e.keys() {
+		_, err := tx.Exec(ctx, `INSERT INTO outrider_resources VALUES (?, 1, ?, ?)
+			ON CONFLICT (name) DO UPDATE SET result = excluded.result`, key, e.run.ID, now.UnixMilli())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keys are what is claimed that keeps the run that succeeded with it.

@@ -23,7 +23,7 @@ var ErrCancelled = errors.New("cancelled by request")
 func (e *Entry) Keep(ctx context.Context, budget time.Duration) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	confirmed := boottime()
+	confirmed := e.confirmed
 	for {
 		select {
 		case <-ctx.Done():

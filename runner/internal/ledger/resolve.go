@@ -139,6 +139,9 @@ func (e *Entry) known(ctx context.Context, tx *db.Tx, found map[string]resource)
 		return Answer{}, false, fmt.Errorf("look for a failure of an earlier try: %w", err)
 	}
 	of, err := get(ctx, tx, id)
+	if errors.Is(err, ErrNoRun) {
+		return Answer{}, false, nil // pruned
+	}
 	return Answer{Verdict: Remembered, Of: of}, err == nil, err
 }
 

@@ -130,7 +130,12 @@ func (l *Ledger) takeIn(ctx context.Context, s spooled) error {
 			return err
 		}
 		n, err := tx.Exec(ctx, insertRun+` ON CONFLICT (id) DO NOTHING`, values...)
-		if err != nil || n == 0 {
+		if err == nil && n == 0 {
+			// It was recorded, by this file or by a commit whose answer was cut off.
+			_, err = e.finish(ctx, tx, s.At, s.End)
+			return err
+		}
+		if err != nil {
 			return err
 		}
 		if o.State == run.Success {

@@ -494,6 +494,40 @@ func TestPlacesAreKept(t *testing.T) {
 		}
 		holder.end(run.Success)
 		b.begin(lock("b"), params(`{"who":3}`)).want(Granted)
+
+		// Who is granted at once in the place that was kept holds it as others do.
+		gaveUpOf := func(name string) {
+			t.Helper()
+			c := b.begin(lock(name))
+			c.want(Waiting)
+			if err := c.Finish(t.Context(), End{Outcome: run.Outcome{State: run.Failed, Code: "busy"}, Keep: true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		holder = b.begin(lock("c"))
+		gaveUpOf("c")
+		patient = b.begin(lock("c"), params(`{"who":4}`))
+		holder.end(run.Success)
+		back = b.begin(lock("c"))
+		back.want(Granted)
+		patient.wantNow(Waiting)
+		b.begin(lock("c"), params(`{"who":5}`)).want(Waiting)
+		back.end(run.Success)
+		patient.wantNow(Granted)
+
+		// A place is used up by the call that did not need it.
+		holder = b.begin(lock("d"))
+		gaveUpOf("d")
+		holder.end(run.Success)
+		b.begin(lock("d")).end(run.Success)
+		holder = b.begin(lock("d"), params(`{"who":6}`))
+		first := b.begin(lock("d"), params(`{"who":7}`))
+		last := b.begin(lock("d"))
+		if last.Busy[0].Position != 1 {
+			t.Errorf("a place that was used up is used again: %+v", last.Busy)
+		}
+		holder.end(run.Success)
+		first.wantNow(Granted)
 	})
 }
 

@@ -25,7 +25,8 @@ type Listener = launch.Events
 
 // Spec is what a caller asks of a run.
 type Spec struct {
-	// Timeout bounds the whole run, its retries and waits included; 0: none.
+	// Timeout bounds the whole run from the begin of its first attempt's task, retries
+	// and the waits between included; 0: none.
 	Timeout time.Duration
 	// IdleTimeout bounds the time between two messages of an attempt; 0: none.
 	IdleTimeout time.Duration
@@ -39,9 +40,12 @@ type Spec struct {
 // follows after wait.
 func Do(ctx context.Context, s Spec, x Executor, l Listener, between func(o Outcome, wait time.Duration)) Outcome {
 	if s.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, s.Timeout, timedOut(s.Timeout))
-		defer cancel()
+		var cancel context.CancelCauseFunc
+		ctx, cancel = context.WithCancelCause(ctx)
+		defer cancel(nil)
+		w := watch(s.Timeout, func() { cancel(timedOut(s.Timeout)) })
+		defer w.stop()
+		l = &begins{Listener: l, begin: sync.OnceFunc(w.begin)}
 	}
 	waits := s.Backoff.sequence()
 	for n := 1; ; n++ {
@@ -66,7 +70,7 @@ func attempt(ctx context.Context, s Spec, n int, x Executor, l Listener) Outcome
 	if s.IdleTimeout > 0 {
 		w := watch(s.IdleTimeout, func() { cancel(idle(s.IdleTimeout)) })
 		defer w.stop()
-		l = &listened{Listener: l, heard: w.heard}
+		l = &listened{Listener: l, watch: w}
 	}
 	o := x.Execute(ctx, n, l)
 	if c := causeOf(ctx); c != nil {
@@ -101,13 +105,13 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// idleWatch calls once when nothing was heard for a while after the first that was.
-// Timers run on the monotonic clock: a jump of the wall clock neither fires nor holds
-// one.
+// idleWatch calls once when nothing was heard for a while after the begin. Timers run
+// on the monotonic clock: a jump of the wall clock neither fires nor holds one.
 type idleWatch struct {
 	mu    sync.Mutex
 	timer *time.Timer
 	after time.Duration
+	begun bool
 }
 
 func watch(after time.Duration, silent func()) *idleWatch {
@@ -116,10 +120,20 @@ func watch(after time.Duration, silent func()) *idleWatch {
 	return w
 }
 
+// begin is heard, and the first that counts: a plugin may print while it starts.
+func (w *idleWatch) begin() {
+	w.mu.Lock()
+	w.begun = true
+	w.mu.Unlock()
+	w.heard()
+}
+
 func (w *idleWatch) heard() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.timer.Reset(w.after)
+	if w.begun {
+		w.timer.Reset(w.after)
+	}
 }
 
 func (w *idleWatch) stop() {
@@ -128,31 +142,39 @@ func (w *idleWatch) stop() {
 	w.timer.Stop()
 }
 
+// begins hears that the task begins.
+type begins struct {
+	Listener
+	begin func()
+}
+
+func (b *begins) Alive() { b.begin(); b.Listener.Alive() }
+
 // listened resets the idle watch with every message.
 type listened struct {
 	Listener
-	heard func()
+	watch *idleWatch
 }
 
-func (l *listened) Log(line *taskv1.LogLine) { l.heard(); l.Listener.Log(line) }
-func (l *listened) Alive()                   { l.heard(); l.Listener.Alive() }
+func (l *listened) Log(line *taskv1.LogLine) { l.watch.heard(); l.Listener.Log(line) }
+func (l *listened) Alive()                   { l.watch.begin(); l.Listener.Alive() }
 
 func (l *listened) Progress(done, total float64, note string) {
-	l.heard()
+	l.watch.heard()
 	l.Listener.Progress(done, total, note)
 }
 
 func (l *listened) Checkpoint(ctx context.Context, value []byte) error {
-	l.heard()
+	l.watch.heard()
 	return l.Listener.Checkpoint(ctx, value)
 }
 
 func (l *listened) Artifact(ctx context.Context, a *taskv1.Artifact) error {
-	l.heard()
+	l.watch.heard()
 	return l.Listener.Artifact(ctx, a)
 }
 
 func (l *listened) Open(ctx context.Context, task, name string) (string, error) {
-	l.heard()
+	l.watch.heard()
 	return l.Listener.Open(ctx, task, name)
 }

@@ -12,12 +12,18 @@ import (
 	"github.com/outrider-run/outrider/sdk/protocol/taskv1"
 )
 
-// script is an executor that plays one function an attempt.
+// script is an executor that plays one function an attempt, as a task.
 type script []func(ctx context.Context, l Listener) Outcome
 
 func (s script) Execute(ctx context.Context, attempt int, l Listener) Outcome {
+	l.Alive()
 	return s[attempt-1](ctx, l)
 }
+
+// waits is an executor whose task does not begin at once.
+type waits func(ctx context.Context, l Listener) Outcome
+
+func (w waits) Execute(ctx context.Context, _ int, l Listener) Outcome { return w(ctx, l) }
 
 type silent struct{ Listener }
 
@@ -31,8 +37,7 @@ func gives(o Outcome) func(context.Context, Listener) Outcome {
 
 // untilCancelled is a task that stops when asked and then reports o.
 func untilCancelled(o Outcome) func(context.Context, Listener) Outcome {
-	return func(ctx context.Context, l Listener) Outcome {
-		l.Alive()
+	return func(ctx context.Context, _ Listener) Outcome {
 		<-ctx.Done()
 		return o
 	}
@@ -141,10 +146,12 @@ func TestIdleTimeoutRunsFromTheLastMessage(t *testing.T) {
 	})
 }
 
-// TestWhatWaitsToBeginIsNotIdle: for the ledger's answer, say.
-func TestWhatWaitsToBeginIsNotIdle(t *testing.T) {
+// TestTimeBeginsWithTheTask: to wait for the ledger's answer is neither to be idle nor
+// to take long, also where the plugin prints while it starts.
+func TestTimeBeginsWithTheTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begins := func(ctx context.Context, l Listener) Outcome {
+			l.Log(nil)
 			select {
 			case <-time.After(time.Hour):
 			case <-ctx.Done():
@@ -153,7 +160,7 @@ func TestWhatWaitsToBeginIsNotIdle(t *testing.T) {
 			l.Alive()
 			return ok
 		}
-		if o, _ := do(context.Background(), Spec{IdleTimeout: time.Second}, script{begins}); o.State != Success {
+		if o, _ := do(context.Background(), Spec{Timeout: time.Second, IdleTimeout: time.Second}, waits(begins)); o.State != Success {
 			t.Fatalf("outcome %+v", o)
 		}
 	})
