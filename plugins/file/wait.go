@@ -13,15 +13,15 @@ type waitParams struct {
 	MinFiles     int           `json:"min_files" help:"So many files have to be ready" default:"1" min:"1"`
 	MinSize      sdk.Bytes     `json:"min_size" help:"A file smaller than this is not ready" default:"0B"`
 	UnchangedFor time.Duration `json:"unchanged_for" help:"A file is ready when it has not changed for so long while it was watched; 0s takes it as it is" default:"10s" min:"0s"`
-	Timeout      time.Duration `json:"timeout" help:"How long to wait; 0s looks once" default:"1h" min:"0s"`
+	Timeout      time.Duration `json:"timeout" help:"How long to wait, longer than unchanged_for; 0s looks once, with unchanged_for 0s" default:"1h" min:"0s"`
 	Every        time.Duration `json:"every" help:"The time between two looks" default:"5s" min:"100ms"`
 	Limit        int           `json:"limit" help:"The output lists at most so many files, the newest" default:"1000" min:"1"`
 }
 
 // Validate checks what a tag cannot say.
 func (p waitParams) Validate() error {
-	if p.Timeout < p.UnchangedFor {
-		return fmt.Errorf("timeout: %v is too short for files to be unchanged_for %v", p.Timeout, p.UnchangedFor)
+	if p.UnchangedFor > 0 && p.Timeout <= p.UnchangedFor {
+		return fmt.Errorf("timeout: %v is too short to watch files that are to be unchanged_for %v", p.Timeout, p.UnchangedFor)
 	}
 	return checkPattern(p.Glob)
 }

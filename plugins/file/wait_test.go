@@ -171,7 +171,7 @@ func TestWaitRefusesWhatCannotCome(t *testing.T) {
 		`{"glob":"["}`:                                            "is no pattern",
 		`{"glob":"a\u0000"}`:                                      "holds a NUL",
 		`{"glob":""}`:                                             "glob: is below the least",
-		`{"glob":"a","timeout":"5s"}`:                             "timeout: 5s is too short for files to be unchanged_for 10s",
+		`{"glob":"a","timeout":"5s"}`:                             "timeout: 5s is too short to watch files that are to be unchanged_for 10s",
 		`{"glob":"a","min_files":0}`:                              "min_files: is below the least",
 		`{"glob":"a","unchanged_for":"-1s"}`:                      "unchanged_for: is below the least",
 		`{"glob":"a","every":"1ms"}`:                              "every: is below the least",

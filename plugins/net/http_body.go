@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -49,19 +50,21 @@ func fromFile(path string) (*web.Body, error) {
 	}}, nil
 }
 
-// longestKey is what servers take of an idempotency key; Stripe's limit is the
-// lowest that is told (docs.stripe.com/api/idempotent_requests).
-const longestKey = 255
-
-// idempotencyKey is a run's key as a header can hold it: itself, or its digest.
-func idempotencyKey(key string) string {
-	plain := key != "" && len(key) <= longestKey
-	for _, c := range []byte(key) {
-		plain = plain && '!' <= c && c <= '~'
+// idempotencyKey is a digest of the run's key and of what is sent: the same over all
+// tries of a request, and another for another request of the same task, whose answer
+// would else be taken for this one's.
+func (p requestParams) idempotencyKey(key string, body *web.Body) (string, error) {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q %q\n", key, p.Method, p.URL, fmt.Sprint(p.Query)) // fmt sorts a map
+	if body != nil {
+		content, err := body.Open()
+		if err != nil {
+			return "", fmt.Errorf("read the body for its idempotency key: %w", err)
+		}
+		_, err = io.Copy(h, content)
+		if err := errors.Join(err, content.Close()); err != nil {
+			return "", fmt.Errorf("read the body for its idempotency key: %w", err)
+		}
 	}
-	if plain {
-		return key
-	}
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:])
+	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -27,7 +27,7 @@ type requestParams struct {
 	Expect            string        `json:"expect" default:"2xx" help:"The statuses that are a success, such as '200,404' or '2xx,300-303'"`
 	Retries           int           `json:"retries" default:"3" min:"0" max:"100" help:"How often to try again after 429, 5xx and connection errors. A method that is not idempotent, such as POST, is tried again only with an idempotency key"`
 	RetryWait         time.Duration `json:"retry_wait" default:"1s" min:"1ms" max:"1h" help:"The wait before the first retry, about; it grows. A server's Retry-After goes before it"`
-	IdempotencyHeader string        `json:"idempotency_header,omitempty" help:"Send the run's key, which is the same over all retries, in a header of this name, such as Idempotency-Key"`
+	IdempotencyHeader string        `json:"idempotency_header,omitempty" help:"Send a key in a header of this name, such as Idempotency-Key: one that all tries of this request have in common, made of the run's key, the method, the URL and the body"`
 	TryTimeout        time.Duration `json:"try_timeout" default:"1m" min:"1ms" help:"The most that one try may take, from the look-up of the name to the answer's last byte"`
 	Timeout           time.Duration `json:"timeout" default:"10m" min:"1ms" help:"The most that all tries and the waits between them may take"`
 
@@ -106,16 +106,18 @@ func request(ctx context.Context, run *sdk.Run, p requestParams) (requestOutput,
 	if err != nil {
 		return requestOutput{}, sdk.Permanent(err)
 	}
+	body, err := p.body()
+	if err != nil {
+		return requestOutput{}, sdk.Permanent(err)
+	}
 	if p.IdempotencyHeader != "" {
 		p.Headers = maps.Clone(p.Headers)
 		if p.Headers == nil {
 			p.Headers = map[string]string{}
 		}
-		p.Headers[p.IdempotencyHeader] = idempotencyKey(run.Key())
-	}
-	body, err := p.body()
-	if err != nil {
-		return requestOutput{}, sdk.Permanent(err)
+		if p.Headers[p.IdempotencyHeader], err = p.idempotencyKey(run.Key(), body); err != nil {
+			return requestOutput{}, sdk.Permanent(err)
+		}
 	}
 	client, err := web.Open(p.Target)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -191,7 +192,7 @@ func TestRequestTriesAgain(t *testing.T) {
 			if c.params["body_file"] != nil && output(t, o).Size != 4000 {
 				t.Errorf("%s: the last try did not send the whole file: %s", c.name, o.Output)
 			}
-			if c.params["idempotency_header"] != nil && !reflect.DeepEqual(*keys, []string{"orders/2026-03", "orders/2026-03", "orders/2026-03"}) {
+			if c.params["idempotency_header"] != nil && (len((*keys)[0]) != 64 || !reflect.DeepEqual(*keys, slices.Repeat((*keys)[:1], 3))) {
 				t.Errorf("%s: the keys are %q", c.name, *keys)
 			}
 			if c.params["method"] == "POST" && !c.ok && strings.Contains(o.Error, "set idempotency_header") != (status == 502) {
@@ -251,14 +252,33 @@ func TestRequestHonoursRetryAfter(t *testing.T) {
 	}
 }
 
-func TestIdempotencyKeyFitsAHeader(t *testing.T) {
-	for _, key := range []string{"", "a b", "überall", "a\nb", strings.Repeat("x", 256)} {
-		if got := idempotencyKey(key); len(got) != 64 || got == key || got != idempotencyKey(key) {
-			t.Errorf("%q becomes %q", key, got)
-		}
+// TestEveryRequestHasItsKey: calls of one task, which has one key, that ask for
+// different things.
+func TestEveryRequestHasItsKey(t *testing.T) {
+	s, _, keys := flaky(t, 0, 0)
+	base := fields{"method": "POST", "url": s.URL, "json": fields{"table": "orders"}, "idempotency_header": "Idempotency-Key"}
+	for _, call := range []struct {
+		key    string
+		change fields
+	}{
+		{"k", nil},
+		{"k", fields{"json": fields{"table": "items"}}},
+		{"k", fields{"method": "PUT"}},
+		{"k", fields{"url": s.URL + "/other"}},
+		{"k", fields{"query": fields{"a": "1"}}},
+		{"überall\n", nil},
+		{"k", nil}, // the first again
+	} {
+		o := send(t, base.with(call.change), sdktest.Key(call.key))
+		ended(t, o, sdktest.Success, "")
 	}
-	if got := idempotencyKey("airflow/a%20b"); got != "airflow/a%20b" {
-		t.Errorf("a plain key becomes %q", got)
+	all := *keys
+	last := len(all) - 1
+	if all[0] != all[last] {
+		t.Errorf("one request has the keys %q and %q", all[0], all[last])
+	}
+	if different := slices.Compact(slices.Sorted(slices.Values(all))); len(different) != last {
+		t.Errorf("%d different requests have %d keys", last, len(different))
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 
 	"go.uber.org/goleak"
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/outrider-run/outrider/sdk"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -184,6 +186,18 @@ func TestParseStatuses(t *testing.T) {
 	for _, text := range []string{"", ",", "0", "20", "2000", "099", "xx", "22xx", "0xx", "204-200", "200-", "-200", "+20", "200 204", "2xx-3xx", "1e2"} {
 		if s, err := ParseStatuses(text); err == nil {
 			t.Errorf("%q is read as %v", text, s)
+		}
+	}
+}
+
+// TestExcerptHoldsNoHalfSecret where the reading ends in the middle of it, in a page that
+// is mostly blanks.
+func TestExcerptHoldsNoHalfSecret(t *testing.T) {
+	c := &Client{hide: Target{SecretHeaders: map[string]sdk.Secret{"Authorization": sdk.NewSecret("Bearer abcdefghijklmnop")}}.hider()}
+	for n := range 60 {
+		got := c.Excerpt(strings.NewReader(strings.Repeat(" ", excerptBytes+longestSecret-40+n) + "Bearer abcdefghijklmnop is denied"))
+		if strings.Contains(got, "abc") {
+			t.Fatalf("%d: %q", n, got)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func (b Bot) Post(ctx context.Context, m message.Message, extra Extra) (Posted, 
 	if err != nil {
 		return Posted{}, &Fault{Code: "invalid_blocks", Permanent: true, Text: err.Error()}
 	}
-	api := slack.New(b.Token, slack.OptionAPIURL(strings.TrimSuffix(b.API, "/")+"/"), slack.OptionHTTPClient(newHTTP()))
+	api := slack.New(b.Token, slack.OptionAPIURL(strings.TrimSuffix(b.API, "/")+"/"), slack.OptionHTTPClient(newHTTP(b.Token)))
 	var p Posted
 	if extra.Update != "" {
 		p.Channel, p.TS, _, err = api.UpdateMessageContext(ctx, m.Channel, extra.Update, options...)

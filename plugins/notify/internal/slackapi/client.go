@@ -22,15 +22,18 @@ import (
 const mostAnswer = 1 << 20
 
 // newHTTP keeps no connection.
-func newHTTP() *http.Client {
+func newHTTP(secret string) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
-	return &http.Client{Transport: checked{transport}}
+	return &http.Client{Transport: checked{transport, secret}}
 }
 
 // checked makes a *Fault of every answer but 200: slack-go does not look at them
 // as closely. No redirect is followed thereby, on which the token would go along.
-type checked struct{ next http.RoundTripper }
+type checked struct {
+	next   http.RoundTripper
+	secret string
+}
 
 func (c checked) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := c.next.RoundTrip(req)
@@ -41,9 +44,9 @@ func (c checked) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = limited{io.LimitReader(resp.Body, mostAnswer), resp.Body}
 		return resp, nil
 	}
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // what came counts
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what came counts
 	_ = resp.Body.Close()
-	return nil, ofStatus(resp.StatusCode, resp.Header, string(body), time.Now())
+	return nil, ofStatus(resp.StatusCode, resp.Header, string(body), time.Now(), hiding(c.secret))
 }
 
 type limited struct {
@@ -85,6 +88,12 @@ func Within(ctx context.Context, timeout time.Duration, secret string, told func
 	safe := *last
 	safe.Text = redact.Text(last.Text, secret, server(secret))
 	return &safe
+}
+
+// hiding takes a secret out of what is quoted, before that is cut: half a secret would
+// not be known for one.
+func hiding(secret string) func(string) string {
+	return func(text string) string { return redact.Text(text, secret, server(secret)) }
 }
 
 // server is the name in a webhook's address, which may be seen; a token has none.

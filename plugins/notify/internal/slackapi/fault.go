@@ -101,7 +101,7 @@ func ofCode(code, detail string) *Fault {
 
 // ofStatus makes a fault of an answer that is not 200. Its body is the error
 // code alone when a webhook answers, and nothing to rely on otherwise.
-func ofStatus(status int, h http.Header, body string, now time.Time) *Fault {
+func ofStatus(status int, h http.Header, body string, now time.Time, hide func(string) string) *Fault {
 	f := ofBody(body)
 	switch {
 	case status == http.StatusTooManyRequests:
@@ -116,9 +116,9 @@ func ofStatus(status int, h http.Header, body string, now time.Time) *Fault {
 	case status >= 300 && status < 400:
 		f = &Fault{Code: "redirected", Permanent: true, Text: fmt.Sprintf("status %d: the address leads elsewhere, and a token is not sent there: check it", status)}
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		f = &Fault{Code: "invalid_auth", Permanent: true, Text: fmt.Sprintf("status %d%s: Slack, or a proxy before it, does not let the message in: check the token or webhook", status, quote(body))}
+		f = &Fault{Code: "invalid_auth", Permanent: true, Text: fmt.Sprintf("status %d%s: Slack, or a proxy before it, does not let the message in: check the token or webhook", status, quote(hide(body)))}
 	default:
-		f = &Fault{Code: "bad_answer", Permanent: true, Text: fmt.Sprintf("status %d%s: this is no address of Slack's: check api_url or the webhook", status, quote(body))}
+		f = &Fault{Code: "bad_answer", Permanent: true, Text: fmt.Sprintf("status %d%s: this is no address of Slack's: check api_url or the webhook", status, quote(hide(body)))}
 	}
 	return f
 }

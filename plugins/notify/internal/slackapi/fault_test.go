@@ -58,7 +58,7 @@ func TestAStatusHasAVerdict(t *testing.T) {
 		{410, "", "channel_is_archived", "is_archived", true, 0, ""},
 		{400, "", strings.Repeat("long ", 100), "bad_answer", true, 0, "…"},
 	} {
-		f := ofStatus(c.status, http.Header{"Retry-After": {c.after}}, c.body, now)
+		f := ofStatus(c.status, http.Header{"Retry-After": {c.after}}, c.body, now, hiding("xoxb-1"))
 		if f.Code != c.code || f.Permanent != c.permanent || f.Wait != c.wait || !strings.Contains(f.Text, c.says) || len(f.Text) > 500 {
 			t.Errorf("%d %q: %+v", c.status, c.body, f)
 		}
@@ -70,9 +70,28 @@ func FuzzAnswered(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		err := answered(body)
+		err := answered(body, hiding("xoxb-1"))
 		if err == nil && !strings.Contains(strings.ToLower(body), "ok") && !strings.Contains(body, `\`) {
 			t.Errorf("%q is taken for a success", body)
 		}
 	})
+}
+
+// TestNoHalfSecretIsQuoted where a text is cut in the middle of it.
+func TestNoHalfSecretIsQuoted(t *testing.T) {
+	const address = "https://hooks.slack.com/services/TABCDEFGH/BABCDEFGH/abcdefghijklmnopqrstuvwx"
+	for n := range 60 {
+		body := strings.Repeat("x", 140+n) + " " + address + " is denied"
+		for _, f := range []*Fault{
+			ofStatus(403, http.Header{}, body, time.Now(), hiding(address)),
+			ofStatus(404, http.Header{}, body, time.Now(), hiding(address)),
+			answered(body, hiding(address)).(*Fault),
+		} {
+			for _, part := range []string{"TABC", "BABC", "abcd"} {
+				if strings.Contains(f.Text, part) {
+					t.Fatalf("%d: %s", n, f.Text)
+				}
+			}
+		}
+	}
 }

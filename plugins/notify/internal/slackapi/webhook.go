@@ -24,7 +24,7 @@ func PostWebhook(ctx context.Context, address string, m message.Message) error {
 		return &Fault{Code: "invalid_webhook", Permanent: true, Text: "the webhook is no address such as https://hooks.slack.com/services/…"}
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
-	resp, err := newHTTP().Do(req)
+	resp, err := newHTTP(address).Do(req)
 	if err != nil {
 		return err
 	}
@@ -33,12 +33,12 @@ func PostWebhook(ctx context.Context, address string, m message.Message) error {
 	if err != nil {
 		return err
 	}
-	return answered(string(body))
+	return answered(string(body), hiding(address))
 }
 
 // answered judges what a webhook says with status 200: ok, in one of the two
 // forms that Slack has, and nothing else.
-func answered(body string) error {
+func answered(body string, hide func(string) string) error {
 	if strings.TrimSpace(body) == "ok" {
 		return nil
 	}
@@ -57,5 +57,5 @@ func answered(body string) error {
 	if f := ofBody(body); f != nil {
 		return f
 	}
-	return &Fault{Code: "bad_answer", Text: fmt.Sprintf("the webhook answers 200%s, not ok: is its address right, or does a proxy answer?", quote(body))}
+	return &Fault{Code: "bad_answer", Text: fmt.Sprintf("the webhook answers 200%s, not ok: is its address right, or does a proxy answer?", quote(hide(body)))}
 }

@@ -41,7 +41,7 @@ func faultOf(address string, err error) error {
 	if err == nil {
 		return nil
 	}
-	f := &Fault{Code: "failed", Text: readable(err)}
+	f := &Fault{Code: "failed"}
 	var mail *textproto.Error
 	var answer jsonclient.Error
 	var broken net.Error
@@ -53,7 +53,8 @@ func faultOf(address string, err error) error {
 	case errors.As(err, &broken):
 		f.Code = "unreachable"
 	}
-	f.Text = redact.Text(f.Text, address, serverOf(address))
+	// In this order: half a secret would not be known for one.
+	f.Text = shorten(redact.Text(flat(err), address, serverOf(address)))
 	return f
 }
 
@@ -61,15 +62,20 @@ func isPermanent(status int) bool {
 	return status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests
 }
 
-// readable is an error on one line, and not without end: some services add what
-// they were answered.
-func readable(err error) string {
+// flat is an error on one line. Some services add what they were answered: of that
+// no more than is looked through in a moment.
+func flat(err error) string {
+	const most = 64 << 10
+	text := err.Error()
+	return strings.Join(strings.Fields(text[:min(len(text), most)]), " ")
+}
+
+func shorten(text string) string {
 	const most = 500
-	runes := []rune(strings.Join(strings.Fields(err.Error()), " "))
-	if len(runes) > most {
+	if runes := []rune(text); len(runes) > most {
 		return string(runes[:most]) + "…"
 	}
-	return string(runes)
+	return text
 }
 
 // serverOf is the name of the server that an address leads to, which an error

@@ -88,3 +88,16 @@ func FuzzOneLine(f *testing.F) {
 		}
 	})
 }
+
+// TestNoHalfSecretIsTold where a text is cut in the middle of it.
+func TestNoHalfSecretIsTold(t *testing.T) {
+	const address = "telegram://1234567890:abcdefghijklmnopqrstuvwxyz@telegram?chats=@x"
+	for n := range 60 {
+		err := faultOf(address, errors.New(strings.Repeat("x", 440+n)+" "+address+" is denied"))
+		for _, part := range []string{"1234", "abcd"} {
+			if strings.Contains(err.Error(), part) {
+				t.Fatalf("%d: %v", n, err)
+			}
+		}
+	}
+}
