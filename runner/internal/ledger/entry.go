@@ -292,6 +292,10 @@ func (e *Entry) finish(ctx context.Context, tx *db.Tx, now time.Time, end End) (
 	return false, err
 }
 
+// setResult makes a run the success of a key: name, run, time. The row is made where
+// there is none.
+const setResult = `INSERT INTO outrider_resources VALUES (?, 1, ?, ?) ON CONFLICT (name) DO UPDATE SET result = excluded.result`
+
 // succeed makes the run the success of its keys. Their rows are made where a prune took
 // them away under it.
 func (e *Entry) succeed(ctx context.Context, tx *db.Tx, now time.Time) error {
@@ -301,9 +305,7 @@ func (e *Entry) succeed(ctx context.Context, tx *db.Tx, now time.Time) error {
 		return err
 	}
 	for _, key := range e.keys() {
-		_, err := tx.Exec(ctx, `INSERT INTO outrider_resources VALUES (?, 1, ?, ?)
-			ON CONFLICT (name) DO UPDATE SET result = excluded.result`, key, e.run.ID, now.UnixMilli())
-		if err != nil {
+		if _, err := tx.Exec(ctx, setResult, key, e.run.ID, now.UnixMilli()); err != nil {
 			return err
 		}
 	}

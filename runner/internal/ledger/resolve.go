@@ -151,7 +151,7 @@ func (e *Entry) known(ctx context.Context, tx *db.Tx, found map[string]resource)
 // for ever.
 func (e *Entry) lines(ctx context.Context, tx *db.Tx, now time.Time, write bool, found map[string]resource) (map[string]*line, error) {
 	lines := map[string]*line{}
-	var names []any
+	var names []string
 	for _, c := range e.claims {
 		lines[c.resource] = &line{slots: found[c.resource].slots}
 		names = append(names, c.resource)
@@ -161,10 +161,10 @@ func (e *Entry) lines(ctx context.Context, tx *db.Tx, now time.Time, write bool,
 	}
 	rows, err := tx.Query(ctx, `SELECT c.resource, c.run, c.slots, c.ticket, coalesce(t.priority, 0), r.live, r.lease_until
 		FROM outrider_claims c JOIN outrider_runs r ON r.id = c.run LEFT JOIN outrider_tickets t ON t.ticket = c.ticket
-		WHERE c.resource IN (?`+strings.Repeat(", ?", len(names)-1)+`) AND coalesce(t.keep, 0) = 0
+		WHERE c.resource`+in(names)+` AND coalesce(t.keep, 0) = 0
 		AND (c.ticket = 0 OR NOT EXISTS (SELECT 1 FROM outrider_claims o JOIN outrider_resources s ON s.name = o.resource
 			WHERE o.run = c.run AND o.slots > s.slots))
-		ORDER BY c.ticket`, names...)
+		ORDER BY c.ticket`, anys(names)...)
 	if err != nil {
 		return nil, err
 	}
@@ -203,10 +203,10 @@ func (e *Entry) lines(ctx context.Context, tx *db.Tx, now time.Time, write bool,
 
 // alone reports whether no other run claims any of the resources, which is so most of
 // the time, and asked for at a tenth of what lines costs.
-func (e *Entry) alone(ctx context.Context, tx *db.Tx, names []any) (bool, error) {
+func (e *Entry) alone(ctx context.Context, tx *db.Tx, names []string) (bool, error) {
 	var other string
-	err := tx.QueryRow(ctx, `SELECT run FROM outrider_claims WHERE resource IN (?`+strings.Repeat(", ?", len(names)-1)+`) AND run <> ? LIMIT 1`,
-		append(slices.Clone(names), e.run.ID)...).Scan(&other)
+	err := tx.QueryRow(ctx, `SELECT run FROM outrider_claims WHERE resource`+in(names)+` AND run <> ? LIMIT 1`,
+		append(anys(names), e.run.ID)...).Scan(&other)
 	if errors.Is(err, sql.ErrNoRows) {
 		return true, nil
 	}
@@ -233,7 +233,7 @@ func (e *Entry) busyKey(ctx context.Context, tx *db.Tx, lines map[string]*line) 
 	}
 	for _, c := range e.claims {
 		held := lines[c.resource].held
-		if len(held) == 0 || !strings.HasPrefix(c.resource, oncePrefix) && c.resource != e.delivery {
+		if len(held) == 0 || !c.isKey() {
 			continue
 		}
 		of, err := get(ctx, tx, held[0].run) // a key has one slot

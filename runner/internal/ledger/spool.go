@@ -140,8 +140,7 @@ func (l *Ledger) takeIn(ctx context.Context, s spooled) error {
 		}
 		if o.State == run.Success {
 			for _, key := range s.Claimed {
-				_, err := tx.Exec(ctx, `INSERT INTO outrider_resources VALUES (?, 1, ?, ?)
-					ON CONFLICT (name) DO UPDATE SET result = excluded.result WHERE outrider_resources.result = ''`, key, r.ID, s.At.UnixMilli())
+				_, err := tx.Exec(ctx, setResult+` WHERE outrider_resources.result = ''`, key, r.ID, s.At.UnixMilli())
 				if err != nil {
 					return err
 				}

@@ -108,30 +108,31 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // idleWatch calls once when nothing was heard for a while after the begin. Timers run
 // on the monotonic clock: a jump of the wall clock neither fires nor holds one.
 type idleWatch struct {
-	mu    sync.Mutex
-	timer *time.Timer
-	after time.Duration
-	begun bool
+	mu     sync.Mutex
+	timer  *time.Timer // nil before the begin
+	after  time.Duration
+	silent func()
 }
 
 func watch(after time.Duration, silent func()) *idleWatch {
-	w := &idleWatch{timer: time.AfterFunc(after, silent), after: after}
-	w.stop()
-	return w
+	return &idleWatch{after: after, silent: silent}
 }
 
 // begin is heard, and the first that counts: a plugin may print while it starts.
 func (w *idleWatch) begin() {
 	w.mu.Lock()
-	w.begun = true
-	w.mu.Unlock()
-	w.heard()
+	defer w.mu.Unlock()
+	if w.timer == nil {
+		w.timer = time.AfterFunc(w.after, w.silent)
+	} else {
+		w.timer.Reset(w.after)
+	}
 }
 
 func (w *idleWatch) heard() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.begun {
+	if w.timer != nil {
 		w.timer.Reset(w.after)
 	}
 }
@@ -139,7 +140,9 @@ func (w *idleWatch) heard() {
 func (w *idleWatch) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.timer.Stop()
+	if w.timer != nil {
+		w.timer.Stop()
+	}
 }
 
 // begins hears that the task begins.
