@@ -1,9 +1,8 @@
 package main
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
+	"context"
+	"errors"
 	"testing"
 
 	"github.com/outrider-run/outrider/sdk/sdktest"
@@ -18,19 +17,13 @@ func TestTheBinaryConforms(t *testing.T) {
 	b.Conform(t, "slack.post", sdktest.Case{Params: slackJSON(s, `, "channel": "C1", "text": "hi"`)})
 }
 
-// shoutrrr's router links all of its services: that must not make it large.
-func TestTheBinaryIsSmall(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "plugin")
-	build := exec.Command("go", "build", "-trimpath", "-tags", "urfave_cli_no_docs,grpcnotrace", "-ldflags", "-s -w", "-o", out, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if msg, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, msg)
-	}
-	info, err := os.Stat(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info.Size() > 25<<20 {
-		t.Errorf("%d bytes", info.Size())
-	}
+// cancelledBy is a context that ends when a request has come.
+func cancelledBy(t *testing.T, came <-chan struct{}) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		<-came
+		cancel(errors.New("enough"))
+	}()
+	return ctx
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -238,12 +236,7 @@ func TestAMailServerThatSaysNothing(t *testing.T) {
 		t.Errorf("%s, %s, %s", o.State, o.Code, o.Error)
 	}
 	<-came
-	ctx, cancel := context.WithCancelCause(t.Context())
-	go func() {
-		<-came
-		cancel(errors.New("enough"))
-	}()
-	if o := sendTo(t, address, "", sdktest.Context(ctx)); o.State != sdktest.Cancelled {
+	if o := sendTo(t, address, "", sdktest.Context(cancelledBy(t, came))); o.State != sdktest.Cancelled {
 		t.Errorf("%s, %s", o.State, o.Error)
 	}
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -257,12 +255,7 @@ func TestASlackThatHangs(t *testing.T) {
 		t.Errorf("%s, %s, %s", o.State, o.Code, o.Error)
 	}
 	<-came
-	ctx, cancel := context.WithCancelCause(t.Context())
-	go func() {
-		<-came
-		cancel(errors.New("enough"))
-	}()
-	if o := post(t, slackJSON(s, `, "channel": "C1", "text": "hi"`), sdktest.Context(ctx)); o.State != sdktest.Cancelled {
+	if o := post(t, slackJSON(s, `, "channel": "C1", "text": "hi"`), sdktest.Context(cancelledBy(t, came))); o.State != sdktest.Cancelled {
 		t.Errorf("%s, %s", o.State, o.Error)
 	}
 }

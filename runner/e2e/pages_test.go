@@ -65,6 +65,20 @@ func TestEveryPluginIsShipped(t *testing.T) {
 	}
 }
 
+// TestPluginsAreSmall, whatever their libraries link, such as all services of
+// shoutrrr's router.
+func TestPluginsAreSmall(t *testing.T) {
+	for _, name := range shippedPlugins {
+		info, err := os.Stat(filepath.Join(bin, "outrider-plugin-"+name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Size() > 25<<20 {
+			t.Errorf("%s has %d bytes", name, info.Size())
+		}
+	}
+}
+
 // TestComponentPages: plugins/README.md is what the schemas say, and every component
 // shows an example. OUTRIDER_UPDATE_PAGES=1 writes it anew.
 func TestComponentPages(t *testing.T) {
