@@ -85,7 +85,7 @@ func (a *app) root() *cli.App {
 func (a *app) commands() []*cli.Command {
 	hot := map[string]func() *cli.Command{"run": a.run, "exec": a.exec, "sh": a.sh}
 	if len(a.args) > 0 && hot[a.args[0]] != nil {
-		return []*cli.Command{hot[a.args[0]]()}
+		return []*cli.Command{withNames(hot[a.args[0]]())}
 	}
 	return []*cli.Command{
 		a.run(), a.exec(), a.sh(), a.components(), a.describe(), a.newPlugin(),
