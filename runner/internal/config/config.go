@@ -36,6 +36,8 @@ type Config struct {
 	// the oldest go earlier.
 	PruneAfter time.Duration
 	PruneAbove int64
+	// Sources are the engines that verbs act on and the checker watches, by name.
+	Sources map[string]Source
 }
 
 // system is the machine's own file.

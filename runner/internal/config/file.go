@@ -24,6 +24,7 @@ type file struct {
 		After age  `json:"after"`
 		Above size `json:"above"`
 	} `json:"prune"`
+	Sources map[sourceName]Source `json:"sources"`
 }
 
 func parse(data []byte) (Config, error) {
@@ -38,6 +39,12 @@ func parse(data []byte) (Config, error) {
 	}
 	for _, name := range f.PluginEnv {
 		cfg.PluginEnv = append(cfg.PluginEnv, string(name))
+	}
+	for name, source := range f.Sources {
+		if cfg.Sources == nil {
+			cfg.Sources = map[string]Source{}
+		}
+		cfg.Sources[string(name)] = source
 	}
 	return cfg, nil
 }
