@@ -23,7 +23,8 @@ type verb struct {
 	// formats of what is printed, the first by default, and who prints it.
 	formats []string
 	print   func(a *app, format string, outputs json.RawMessage) error
-	// hear takes the component's log lines instead of stderr; may be nil.
+	// hear takes the component's log lines instead of stderr, for which it is asked to
+	// stream; may be nil.
 	hear func(a *app) func(*taskv1.LogLine)
 	// after is what a success leads to; may be nil.
 	after func(ctx context.Context, a *app, s target, c *cli.Context, outputs json.RawMessage) error
@@ -75,10 +76,7 @@ func (a *app) verbs() []*cli.Command {
 }
 
 func (a *app) verb(v verb) *cli.Command {
-	flags := append(v.flags,
-		formatFlag(v.formats...),
-		&cli.DurationFlag{Name: "timeout", Usage: "give up after `T`"},
-	)
+	flags := append(v.flags, formatFlag(v.formats...))
 	flags = append(flags, setupFlags()...)
 	return &cli.Command{
 		Name: v.name, Usage: v.usage, ArgsUsage: "ADDRESS [flags of the component]",
@@ -106,10 +104,8 @@ func (a *app) doVerb(c *cli.Context, v verb) error {
 	if err != nil {
 		return err
 	}
-	if c.Duration("timeout") < 0 {
-		return usage("--timeout cannot be negative")
-	}
-	s, err := a.target(c, v.name)
+	heard := v.hear != nil && format == v.formats[0]
+	s, err := a.target(c, v.name, heard)
 	if err != nil {
 		return err
 	}
@@ -128,10 +124,10 @@ func (a *app) doVerb(c *cli.Context, v verb) error {
 	t := newTalk(a.Err, v.name, "text", hclog.Info)
 	t.redact = p.redact
 	l := &unrecorded{talk: t}
-	if v.hear != nil && format == v.formats[0] {
+	if heard {
 		l.hear = v.hear(a)
 	}
-	o, err := a.call(ctx, kill, e, s.component, p, run.Spec{Timeout: c.Duration("timeout")}, l)
+	o, err := a.call(ctx, kill, e, s.component, p, l)
 	if err != nil {
 		return err
 	}

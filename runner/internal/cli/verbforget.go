@@ -12,12 +12,14 @@ import (
 	"github.com/outrider-run/outrider/runner/internal/ledger"
 )
 
-// freed is a task that will run again, as retrying components list them.
-type freed struct {
-	Session  string `json:"session"`  // Digdag's session UUID
-	Workflow string `json:"workflow"` // the DAG
-	Run      string `json:"run"`      // the DAG run
-	Task     string `json:"task"`
+// retried is what retrying components tell of an attempt that they started, or a DAG
+// run that they cleared: what an engine knows its tasks by.
+type retried struct {
+	SessionUUID string   `json:"session_uuid"`
+	DAG         string   `json:"dag"`
+	RunID       string   `json:"run_id"`
+	Tasks       []string `json:"tasks"`
+	Error       string   `json:"error"`
 }
 
 // forgetFreed forgets the once-keys of the tasks that a retry has set free: they would
@@ -27,10 +29,14 @@ func forgetFreed(ctx context.Context, a *app, s target, c *cli.Context, outputs 
 		return nil
 	}
 	var out struct {
-		Freed []freed `json:"freed"`
+		Attempts []retried `json:"attempts"`
+		DryRun   bool      `json:"dry_run"`
 	}
 	if err := json.Unmarshal(outputs, &out); err != nil {
 		return broken(fmt.Errorf("read what was set free: %w", err))
+	}
+	if out.DryRun {
+		return nil
 	}
 	b, err := openBook(ctx, c.String("config"))
 	if err != nil {
@@ -41,18 +47,23 @@ func forgetFreed(ctx context.Context, a *app, s target, c *cli.Context, outputs 
 	if instance == "" {
 		instance = b.config.Instance
 	}
-	for _, f := range out.Freed {
-		keys, err := b.ForgetTask(ctx, ledger.Caller{
-			Engine: s.engine, Instance: instance, Session: f.Session, Workflow: f.Workflow, Run: f.Run, Task: f.Task,
-		})
-		if errors.Is(err, ledger.ErrNoKey) {
-			return usage("--forget: tasks of %s have no default once-keys; see outrider once list", s.engine)
+	for _, r := range out.Attempts {
+		if r.Error != "" {
+			continue
 		}
-		if err != nil {
-			return host(err)
-		}
-		for _, key := range keys {
-			a.say("the success under %q is forgotten", key)
+		for _, task := range r.Tasks {
+			keys, err := b.ForgetTask(ctx, ledger.Caller{
+				Engine: s.engine, Instance: instance, Session: r.SessionUUID, Workflow: r.DAG, Run: r.RunID, Task: task,
+			})
+			if errors.Is(err, ledger.ErrNoKey) {
+				return usage("--forget: tasks of %s have no default once-keys; see outrider once list", s.engine)
+			}
+			if err != nil {
+				return host(err)
+			}
+			for _, key := range keys {
+				a.say("the success under %q is forgotten", key)
+			}
 		}
 	}
 	return nil

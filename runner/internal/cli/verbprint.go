@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/outrider-run/outrider/sdk/observe"
 	"github.com/outrider-run/outrider/sdk/protocol/taskv1"
 )
 
@@ -107,11 +108,23 @@ func isEmpty(v json.RawMessage) bool {
 	return slices.Contains([]string{"null", `""`, "[]", "{}"}, string(v))
 }
 
-// plain is a value as people write it.
+// plain is a value as people write it: a run by its address, state and id, a list of
+// values with commas.
 func plain(v json.RawMessage) string {
 	var text string
-	if json.Unmarshal(v, &text) == nil {
+	var list []json.RawMessage
+	var run observe.Run
+	switch {
+	case len(v) > 0 && v[0] == '{' && json.Unmarshal(v, &run) == nil && run.Address != "" && run.State != "":
+		return printable(fmt.Sprintf("%s %s (%s)", run.Address, run.State, run.ID))
+	case json.Unmarshal(v, &text) == nil:
 		return printable(text)
+	case json.Unmarshal(v, &list) == nil:
+		words := make([]string, len(list))
+		for i, item := range list {
+			words[i] = plain(item)
+		}
+		return strings.Join(words, ", ")
 	}
 	return printable(string(v))
 }

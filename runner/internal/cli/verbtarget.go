@@ -25,7 +25,7 @@ type target struct {
 	config    config.Config
 }
 
-func (a *app) target(c *cli.Context, verb string) (target, error) {
+func (a *app) target(c *cli.Context, verb string, stream bool) (target, error) {
 	address := c.Args().First()
 	if address == "" {
 		return target{}, usage("the address is missing, such as digdag:PROJECT/WORKFLOW; see %s --help", helpName(c))
@@ -34,11 +34,12 @@ func (a *app) target(c *cli.Context, verb string) (target, error) {
 	if err != nil {
 		return target{}, &exit{exitUsage, err}
 	}
-	return targetOf(address, verb, cfg, os.Getenv)
+	return targetOf(address, verb, stream, cfg, os.Getenv)
 }
 
-// targetOf decides which component does a verb, and with what.
-func targetOf(address, verb string, cfg config.Config, getenv func(string) string) (target, error) {
+// targetOf decides which component does a verb, and with what. stream: it is to tell
+// what it reads as it comes.
+func targetOf(address, verb string, stream bool, cfg config.Config, getenv func(string) string) (target, error) {
 	t := target{address: address, config: cfg, params: json.RawMessage("{}")}
 	name, rest, found := strings.Cut(address, ":")
 	switch s, known := cfg.Sources[name]; {
@@ -69,8 +70,13 @@ func targetOf(address, verb string, cfg config.Config, getenv func(string) strin
 	if err := json.Unmarshal(t.params, &params); err != nil {
 		return t, host(err)
 	}
-	params["address"], _ = json.Marshal(rest)
 	var err error
+	if params["address"], err = json.Marshal(rest); err != nil {
+		return t, host(err)
+	}
+	if stream {
+		params["stream"] = json.RawMessage("true")
+	}
 	t.params, err = json.Marshal(params)
 	return t, err
 }
