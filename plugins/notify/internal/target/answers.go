@@ -72,7 +72,9 @@ type refusal struct {
 // error, Teams among them: there it is known by this.
 const refused = "the server refuses the message with status "
 
-func (r *refusal) Error() string { return fmt.Sprintf("%s%d and the text %q", refused, r.status, r.said) }
+func (r *refusal) Error() string {
+	return fmt.Sprintf("%s%d and the text %q", refused, r.status, r.said)
+}
 
 // complaint is the error that an answer tells in spite of its good status, or "".
 //
