@@ -172,7 +172,7 @@ func TestRequestTriesAgain(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		params fields
-		tries  int64 // of a server that refuses two
+		tries  int64 // of a server that refuses two with 502
 		ok     bool
 	}{
 		{"GET", fields{"method": "GET"}, 3, true},
@@ -183,8 +183,11 @@ func TestRequestTriesAgain(t *testing.T) {
 		{"POST with a key", fields{"method": "POST", "json": 1, "headers": fields{"idempotency-key": "mine"}}, 3, true},
 		{"PATCH", fields{"method": "PATCH", "json": 1}, 1, false},
 	} {
-		for _, status := range []int{429, 502} {
+		for _, status := range []int{502, 429} {
 			s, asked, keys := flaky(t, 2, status)
+			if status == 429 && c.params["retries"] == nil { // it has surely not been done
+				c.tries, c.ok = 3, true
+			}
 			o := send(t, c.params.with(fields{"url": s.URL}), sdktest.Key("orders/2026-03"))
 			if asked.Load() != c.tries || (o.Err() == nil) != c.ok {
 				t.Errorf("%s, %d: %d tries, %v", c.name, status, asked.Load(), o.Err())
@@ -249,6 +252,53 @@ func TestRequestHonoursRetryAfter(t *testing.T) {
 	ended(t, o, sdktest.Failed, "http_429")
 	if o.RetryAfter.Hours() != 1 {
 		t.Errorf("a retry may help after %s", o.RetryAfter)
+	}
+}
+
+// TestAPostIsRepeatedWhereItWasSurelyNotDone, and nowhere else.
+func TestAPostIsRepeatedWhereItWasSurelyNotDone(t *testing.T) {
+	nobody := httptest.NewServer(nil)
+	nobody.Close()
+	hangs := serve(t, hang)
+	id := newIdentity(t, "127.0.0.1", time.Now().Add(time.Hour))
+	hangsInTLS := serveTLS(t, id, nil, hang)
+	noTLS := serveRaw(t, func(_ int, conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
+	cut := serveRaw(t, func(int, net.Conn) {})
+	to := func(status int, u string) string {
+		return serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, u, status) }).URL
+	}
+	for _, c := range []struct {
+		name, url, code string
+		tries           int
+	}{
+		{"nobody listens", nobody.URL, "unreachable", 3},
+		{"no such name", "http://outrider.invalid/", "dns", 3},
+		{"hangs before the request", strings.Replace(noTLS, "http:", "https:", 1), "timeout", 3},
+		{"hangs", hangs.URL, "timeout", 1},
+		{"hangs, HTTP/2", hangsInTLS.URL, "timeout", 1},
+		{"cut", cut, "incomplete", 1},
+		{"handed on to nobody", to(307, nobody.URL), "unreachable", 3},
+		{"handed on for good to nobody", to(308, nobody.URL), "unreachable", 3},
+		{"handed on and cut", to(307, cut), "incomplete", 1},
+		{"done, its answer is at nobody's", to(303, nobody.URL), "unreachable", 1},
+		{"done, or so net/http takes it", to(302, nobody.URL), "unreachable", 1},
+		{"handed on, done, nobody", to(307, to(303, nobody.URL)), "unreachable", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			patience := "2s" // the connection has to be made by then
+			if c.tries > 1 {
+				patience = "50ms"
+			}
+			o := send(t, fields{"url": c.url, "method": "POST", "json": 1, "retries": 2, "try_timeout": patience, "ca_file": id.cert})
+			ended(t, o, sdktest.Failed, c.code)
+			if told := strings.Contains(o.Error, fmt.Sprintf("(after %d tries)", c.tries)); told != (c.tries > 1) {
+				t.Errorf("the error is %q, want %d tries", o.Error, c.tries)
+			}
+			if doubt := strings.Contains(o.Error, "the server may have done it all the same"); doubt != (c.tries == 1) {
+				t.Errorf("the error is %q", o.Error)
+			}
+		})
 	}
 }
 
