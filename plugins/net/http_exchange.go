@@ -126,7 +126,7 @@ func (e *statusError) retry() bool {
 // refused makes the error of such an answer, with what the server says of it.
 func (x *exchange) refused(ctx context.Context, answer *http.Response) error {
 	e := &statusError{status: answer.StatusCode}
-	if wait, ok := web.RetryAfter(answer.Header, time.Now()); ok && e.retry() {
+	if wait, ok := sdk.RetryAfterHeader(answer.Header, time.Now()); ok && e.retry() {
 		e.asked = &backoff.RetryAfterError{Duration: wait}
 	}
 	e.text = fmt.Sprintf("the answer is %d %s, want %s", e.status, http.StatusText(e.status), x.params.Expect)
