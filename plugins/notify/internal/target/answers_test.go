@@ -45,6 +45,46 @@ func deliver(t *testing.T, address string) error {
 
 const uuid = "01234567-0123-0123-0123-0123456789ab"
 
+// TestTheServicesGetTheMessage by name, each as its service wants it, and that each is
+// believed when it says that it has it.
+func TestTheServicesGetTheMessage(t *testing.T) {
+	for service, c := range map[string]struct {
+		address string // %s is the server, where an address says which
+		status  int
+		answer  string
+		path    string
+		body    string // a part of it
+	}{
+		"teams":      {"teams://" + uuid + "@" + uuid + "/0123456789abcdef0123456789abcdef/" + uuid + "/V2abcdefgh?host=contoso.webhook.office.com", 200, "1", "/webhookb2/", `"sections":[{"text":"hello"}]`},
+		"discord":    {"discord://t0k3nt0k3n@123456789012345678", 204, "", "/api/webhooks/123456789012345678/t0k3nt0k3n", `"content":"hello"`},
+		"pagerduty":  {"pagerduty:///eb243592faa24ba2a5511afdf565c889", 202, `{"status":"success"}`, "/v2/enqueue", `"summary":"hello"`},
+		"telegram":   {"telegram://1234567890:abcdefghijklmnopqrstuvwxyz_ABCDEFGH@telegram?chats=@alerts", 200, `{"ok":true,"result":{"message_id":1}}`, "/bot1234567890:abcdefghijklmnopqrstuvwxyz_ABCDEFGH/sendMessage", `"text": "hello"`},
+		"mattermost": {"mattermost://%s/k3yk3yk3yk3y?disabletls=yes", 200, "ok", "/hooks/k3yk3yk3yk3y", `"text":"hello"`},
+		"ntfy":       {"ntfy://%s/topic?scheme=http", 200, `{"id":"x"}`, "/topic", "hello"},
+		"gotify":     {"gotify://%s/AbCdEfGhIjKlMnO?disabletls=yes", 200, `{"id":1}`, "/message", `"message": "hello"`},
+	} {
+		t.Run(service, func(t *testing.T) {
+			got := make(chan string, 9)
+			at := server(t, func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				got <- r.URL.Path + " " + string(body)
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, c.answer)
+			})
+			office.Store(&at)
+			if err := deliver(t, strings.ReplaceAll(c.address, "%s", at)); err != nil {
+				t.Error(err)
+			}
+			if len(got) != 1 {
+				t.Fatalf("%d requests came", len(got))
+			}
+			if said := <-got; !strings.HasPrefix(said, c.path) || !strings.Contains(said, c.body) {
+				t.Errorf("it got %s", said)
+			}
+		})
+	}
+}
+
 // The text that Microsoft documents for its rate limit, behind a status of 200.
 const throttled = "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429 with ContextId tcid=0,server=DB3PEPF00000001"
 
