@@ -72,7 +72,8 @@ func (r *Run) Restore(v any) (bool, error) { return r.engine.Restore(v) }
 func (r *Run) TempDir() (string, error) { return r.engine.TempDir() }
 
 // Create begins an artifact, a file that tasks after this one can open. It is
-// committed when Close has returned nil; one that was not closed is gone.
+// committed when Close has returned nil; one that was not closed is gone, at the
+// run's end or when one of the same name is begun.
 func (r *Run) Create(name string) (io.WriteCloser, error) {
 	a, err := r.engine.Create(name)
 	if err != nil {

@@ -24,8 +24,7 @@ type checkParams struct {
 	MaxBody     sdk.Bytes      `json:"max_body" default:"1MiB" max:"64MiB" help:"How much of the body is searched"`
 	MinCertDays *float64       `json:"min_cert_days" min:"0" help:"The least number of days for which the certificate must still hold"`
 	TryTimeout  time.Duration  `json:"try_timeout" default:"10s" min:"1ms" help:"The most that one look may take"`
-	Wait        *time.Duration `json:"wait" min:"1ms" help:"Look again until all holds, at most for this long; without it look once"`
-	Every       time.Duration  `json:"every" default:"5s" min:"1ms" help:"With wait: the time between two looks"`
+	Waiting
 }
 
 // Validate checks what tags cannot say.
@@ -52,13 +51,11 @@ func httpCheck() sdk.Component {
 	return sdk.Define("http.check", check,
 		sdk.Doc("Checks that a server answers as it should, or waits until it does.\n\n"+
 			"It looks at the status, and if asked to at the time that the answer takes, its body and the days left on the certificate. "+
-			"All that does not hold stands in the error. With wait it looks again, every 5 seconds, until all holds or the time is over."),
+			"All that does not hold stands in the error. With wait it looks again until all holds or the time is over."),
 		sdk.Example("A page is up and its certificate good for two weeks", `{"url": "https://www.example.com/", "match": "Welcome", "max_latency": "2s", "min_cert_days": 14}`),
 		sdk.Example("Wait for a service to come up", `{"url": "http://localhost:8080/health", "wait": "10m"}`),
 	)
 }
-
-var errWait = errors.New("the time to wait is over")
 
 func check(ctx context.Context, run *sdk.Run, p checkParams) (checkOutput, error) {
 	client, err := web.Open(p.Target)
@@ -72,54 +69,9 @@ func check(ctx context.Context, run *sdk.Run, p checkParams) (checkOutput, error
 	if l.match, err = regexp.Compile(p.Match); err != nil {
 		return checkOutput{}, sdk.Permanent(err)
 	}
-	whole, cancel := ctx, context.CancelFunc(func() {})
-	if p.Wait != nil {
-		whole, cancel = context.WithTimeoutCause(ctx, *p.Wait, errWait)
-	}
-	defer cancel()
-	var last error
-	for looks := 1; ; looks++ {
-		out, err := l.look(whole)
-		if err == nil {
-			out.Looks = looks
-			return out, nil
-		}
-		if !errors.Is(err, errWait) {
-			if last == nil || last.Error() != err.Error() {
-				run.Log().Info("does not hold", "look", looks, "why", err.Error())
-			}
-			last = err
-		}
-		if p.Wait == nil {
-			return checkOutput{}, last
-		}
-		run.Alive()
-		if !pause(whole, p.Every) {
-			if ctx.Err() != nil {
-				return checkOutput{}, context.Cause(ctx)
-			}
-			return checkOutput{}, gaveUp(*p.Wait, looks, last)
-		}
-	}
-}
-
-// pause is false when ctx ends before.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func gaveUp(wait time.Duration, looks int, last error) error {
-	if last == nil { // the first look was not over
-		return sdk.Code("timeout", fmt.Errorf("no answer within %s", wait))
-	}
-	return fmt.Errorf("not so within %s, after %d looks: %w", wait, looks, last)
+	out, looks, err := until(ctx, run, p.Waiting, l.look)
+	out.Looks = looks
+	return out, err
 }
 
 // looker looks once at a time.

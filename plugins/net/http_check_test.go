@@ -104,8 +104,8 @@ func TestCheckWaits(t *testing.T) {
 			told++
 		}
 	}
-	if told != 1 || o.Alive == 0 {
-		t.Errorf("the same reason is logged %d times, %d signs of life", told, o.Alive)
+	if told != 1 || len(o.Progress) == 0 || !strings.Contains(o.Progress[0].Note, "look 1: GET "+s.URL) {
+		t.Errorf("the same reason is logged %d times, progress %+v", told, o.Progress)
 	}
 }
 
@@ -144,7 +144,7 @@ func TestCheckGivesUp(t *testing.T) {
 		t.Errorf("the error is %q", o.Error)
 	}
 	hangs := serve(t, hang)
-	_, o = look(t, fields{"url": hangs.URL, "wait": "50ms"})
+	_, o = look(t, fields{"url": hangs.URL, "wait": "50ms", "try_timeout": "20ms", "every": "1ms"})
 	ended(t, o, sdktest.Failed, "timeout")
 }
 

@@ -37,10 +37,6 @@ func (x *exchange) do(ctx context.Context) (requestOutput, error) {
 	defer cancel()
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = p.RetryWait, max(p.RetryWait, longestPause)
-	again := 0
-	if mayRepeat(p) {
-		again = p.Retries
-	}
 	var last error
 	out, err := backoff.Retry(whole, func() (requestOutput, error) {
 		x.tries++
@@ -48,10 +44,13 @@ func (x *exchange) do(ctx context.Context) (requestOutput, error) {
 		if err != nil && !errors.Is(err, errTotal) {
 			last = err
 		}
+		if err != nil && !x.repeats(err) {
+			err = backoff.Permanent(err)
+		}
 		return out, err
 	},
 		backoff.WithBackOff(pause),
-		backoff.WithMaxTries(uint(again+1)),
+		backoff.WithMaxTries(uint(p.Retries+1)),
 		backoff.WithMaxElapsedTime(p.Timeout),
 		backoff.WithNotify(func(err error, wait time.Duration) {
 			x.run.Log().Warn("trying again", "try", x.tries, "wait", wait.Round(time.Millisecond).String(), "why", err.Error())
@@ -67,29 +66,39 @@ func (x *exchange) do(ctx context.Context) (requestOutput, error) {
 	return requestOutput{}, x.verdict(err, last)
 }
 
-// try is one of them. An error that no retry mends is a backoff.Permanent.
+// try is one of them.
 func (x *exchange) try(ctx context.Context) (requestOutput, error) {
 	p := x.params
 	ctx, cancel := context.WithTimeoutCause(ctx, p.TryTimeout, fmt.Errorf("%w: a try may take %s", web.ErrTry, p.TryTimeout))
 	defer cancel()
 	answer, err := x.client.Do(ctx, x.body)
 	if err != nil {
-		return requestOutput{}, final(err)
+		return requestOutput{}, err
 	}
 	defer func() { _ = answer.Body.Close() }()
 	if !x.expected.Has(answer.StatusCode) {
 		return requestOutput{}, x.refused(ctx, answer)
 	}
-	out, err := x.take(ctx, answer)
-	return out, final(err)
+	return x.take(ctx, answer)
 }
 
-// final marks what another try does not mend.
-func final(err error) error {
-	if f, ok := errors.AsType[*web.Failure](err); err == nil || ok && f.Retry {
-		return err
+// repeats reports whether another try may mend an error, and does not do twice what
+// is to be done once.
+func (x *exchange) repeats(err error) bool {
+	mends, done := judged(err)
+	return mends && (!done || mayRepeat(x.params))
+}
+
+// judged reports whether another try may mend an error, and whether the server may
+// have done what was asked all the same. With 429 it has refused to (RFC 6585, 4).
+func judged(err error) (mends, done bool) {
+	if s, ok := errors.AsType[*statusError](err); ok {
+		return s.retry(), s.status != http.StatusTooManyRequests
 	}
-	return backoff.Permanent(err)
+	if f, ok := errors.AsType[*web.Failure](err); ok {
+		return f.Retry, f.Sent
+	}
+	return false, false
 }
 
 // statusError is an answer with a status that was not expected.
@@ -117,7 +126,7 @@ func (e *statusError) retry() bool {
 // refused makes the error of such an answer, with what the server says of it.
 func (x *exchange) refused(ctx context.Context, answer *http.Response) error {
 	e := &statusError{status: answer.StatusCode}
-	if wait, ok := web.RetryAfter(answer.Header, time.Now()); ok && e.retry() {
+	if wait, ok := sdk.RetryAfterHeader(answer.Header, time.Now()); ok && e.retry() {
 		e.asked = &backoff.RetryAfterError{Duration: wait}
 	}
 	e.text = fmt.Sprintf("the answer is %d %s, want %s", e.status, http.StatusText(e.status), x.params.Expect)
@@ -125,10 +134,7 @@ func (x *exchange) refused(ctx context.Context, answer *http.Response) error {
 		e.text += fmt.Sprintf("; it says %q", said)
 	}
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), web.ErrTry) {
-		return backoff.Permanent(context.Cause(ctx))
-	}
-	if !e.retry() {
-		return backoff.Permanent(e)
+		return context.Cause(ctx)
 	}
 	return e
 }
@@ -143,25 +149,22 @@ func mayRepeat(p requestParams) bool {
 
 // verdict says of the last try's error what it means to the run, and what was done.
 func (x *exchange) verdict(err, last error) error {
-	code, permanent := "", false
+	code, text, permanent := "", "", false
 	if errors.Is(err, errTotal) {
 		code, err = "timeout", fmt.Errorf("no answer within %s", x.params.Timeout)
 		if last != nil {
 			err = fmt.Errorf("%w; the last try: %w", err, last)
 		}
 	}
-	text, sent := "", false
 	if s, ok := errors.AsType[*statusError](err); ok {
-		permanent, sent = !s.retry(), s.status >= 500
-		code = cmp.Or(code, fmt.Sprintf("http_%d", s.status))
+		permanent, code = !s.retry(), cmp.Or(code, fmt.Sprintf("http_%d", s.status))
 	} else if f, ok := errors.AsType[*web.Failure](err); ok {
-		permanent, sent = !f.Retry, f.Sent
-		code = cmp.Or(code, f.Code)
+		permanent, code = !f.Retry, cmp.Or(code, f.Code)
 	}
 	if x.tries > 1 {
 		text = fmt.Sprintf(" (after %d tries)", x.tries)
 	}
-	if sent && !mayRepeat(x.params) {
+	if mends, _ := judged(err); mends && !x.repeats(err) {
 		text += "; the server may have done it all the same, so it was not tried again: where the server knows idempotency keys, set idempotency_header"
 	}
 	err = fmt.Errorf("%s %s: %w%s", x.params.Method, x.params.Place(), err, text)

@@ -25,7 +25,7 @@ type requestParams struct {
 	BodyFile string            `json:"body_file,omitempty" help:"Body: a file, sent as it is; name its type in headers as Content-Type"`
 
 	Expect            string        `json:"expect" default:"2xx" help:"The statuses that are a success, such as '200,404' or '2xx,300-303'"`
-	Retries           int           `json:"retries" default:"3" min:"0" max:"100" help:"How often to try again after 429, 5xx and connection errors. A method that is not idempotent, such as POST, is tried again only with an idempotency key"`
+	Retries           int           `json:"retries" default:"3" min:"0" max:"100" help:"How often to try again after 429, 5xx and connection errors. With a method that is not idempotent, such as POST, and no idempotency key, only where the server has surely not done it"`
 	RetryWait         time.Duration `json:"retry_wait" default:"1s" min:"1ms" max:"1h" help:"The wait before the first retry, about; it grows. A server's Retry-After goes before it"`
 	IdempotencyHeader string        `json:"idempotency_header,omitempty" help:"Send a key in a header of this name, such as Idempotency-Key: one that all tries of this request have in common, made of the run's key, the method, the URL and the body"`
 	TryTimeout        time.Duration `json:"try_timeout" default:"1m" min:"1ms" help:"The most that one try may take, from the look-up of the name to the answer's last byte"`
@@ -92,7 +92,7 @@ func httpRequest() sdk.Component {
 		sdk.Doc("Sends an HTTP request and hands on the answer.\n\n"+
 			"The answer stands in the output as json, body or body_base64, or in an artifact. "+
 			"What may go better the next time is tried again: 429, 5xx and connection errors, for as long as Retry-After says. "+
-			"A request that is not idempotent, such as a POST, is repeated only with an idempotency key (idempotency_header). "+
+			"A request that is not idempotent, such as a POST, is repeated after 429 and where no connection was made; where the server may have done it, only with an idempotency key (idempotency_header). "+
 			"An unexpected 4xx other than 429 is a failure for good.\n\n"+
 			"A program that calls this with URLs of others should set public_only."),
 		sdk.Example("Take a value out of an answer", `{"url": "https://api.example.com/v1/jobs/7", "values": {"state": "/job/state"}}`),

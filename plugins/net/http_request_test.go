@@ -1,18 +1,13 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
-	"reflect"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -150,135 +145,6 @@ func TestRequestJudgesTheStatus(t *testing.T) {
 		if want := "GET " + s.URL + c.path + ": the answer is " + c.path[1:]; o.Err() != nil && !(strings.Contains(o.Error, want) && strings.Contains(o.Error, `it says "no such [31mjob"`)) {
 			t.Errorf("the error is %q", o.Error)
 		}
-	}
-}
-
-// flaky refuses the first requests with status and counts all.
-func flaky(t *testing.T, refuse int64, status int) (s *httptest.Server, asked *atomic.Int64, keys *[]string) {
-	asked, keys = new(atomic.Int64), new([]string)
-	return serve(t, func(w http.ResponseWriter, r *http.Request) {
-		raw, _ := io.ReadAll(r.Body)
-		*keys = append(*keys, r.Header.Get("Idempotency-Key"))
-		if asked.Add(1) <= refuse {
-			w.WriteHeader(status)
-			return
-		}
-		_, _ = w.Write(raw)
-	}), asked, keys
-}
-
-func TestRequestTriesAgain(t *testing.T) {
-	file := textFile(t, "body", strings.Repeat("row\n", 1000))
-	for _, c := range []struct {
-		name   string
-		params fields
-		tries  int64 // of a server that refuses two
-		ok     bool
-	}{
-		{"GET", fields{"method": "GET"}, 3, true},
-		{"PUT of a file", fields{"method": "PUT", "body_file": file}, 3, true},
-		{"GET, too few retries", fields{"method": "GET", "retries": 1}, 2, false},
-		{"POST", fields{"method": "POST", "json": 1}, 1, false},
-		{"POST with the run's key", fields{"method": "POST", "body_file": file, "idempotency_header": "Idempotency-Key"}, 3, true},
-		{"POST with a key", fields{"method": "POST", "json": 1, "headers": fields{"idempotency-key": "mine"}}, 3, true},
-		{"PATCH", fields{"method": "PATCH", "json": 1}, 1, false},
-	} {
-		for _, status := range []int{429, 502} {
-			s, asked, keys := flaky(t, 2, status)
-			o := send(t, c.params.with(fields{"url": s.URL}), sdktest.Key("orders/2026-03"))
-			if asked.Load() != c.tries || (o.Err() == nil) != c.ok {
-				t.Errorf("%s, %d: %d tries, %v", c.name, status, asked.Load(), o.Err())
-			}
-			if c.params["body_file"] != nil && output(t, o).Size != 4000 {
-				t.Errorf("%s: the last try did not send the whole file: %s", c.name, o.Output)
-			}
-			if c.params["idempotency_header"] != nil && (len((*keys)[0]) != 64 || !reflect.DeepEqual(*keys, slices.Repeat((*keys)[:1], 3))) {
-				t.Errorf("%s: the keys are %q", c.name, *keys)
-			}
-			if c.params["method"] == "POST" && !c.ok && strings.Contains(o.Error, "set idempotency_header") != (status == 502) {
-				t.Errorf("%s, %d: %s", c.name, status, o.Error)
-			}
-		}
-	}
-}
-
-func TestRequestTriesAgainAfterAConnectionError(t *testing.T) {
-	answer := func(n int, conn net.Conn) {
-		if n > 0 {
-			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-		}
-	}
-	if out := output(t, send(t, fields{"url": serveRaw(t, answer)})); out.Tries != 2 || out.Body != "ok" {
-		t.Errorf("%+v", out)
-	}
-	o := send(t, fields{"url": serveRaw(t, answer), "method": "POST", "json": 1})
-	ended(t, o, sdktest.Failed, "incomplete")
-	if !strings.Contains(o.Error, "the server may have done it all the same") {
-		t.Errorf("%q does not say that it is in doubt", o.Error)
-	}
-	nobody := httptest.NewServer(nil)
-	nobody.Close()
-	o = send(t, fields{"url": nobody.URL, "retries": 2})
-	ended(t, o, sdktest.Failed, "unreachable")
-	if !strings.Contains(o.Error, "(after 3 tries)") {
-		t.Errorf("%q does not tell the tries", o.Error)
-	}
-}
-
-func TestRequestHonoursRetryAfter(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Retry-After", "3600")
-		w.WriteHeader(http.StatusTooManyRequests)
-	})
-	// There is time for the wait: it begins.
-	ctx, cancel := context.WithCancelCause(t.Context())
-	defer cancel(nil)
-	waits := ""
-	o := send(t, fields{"url": s.URL, "timeout": "2h"}, sdktest.Context(ctx), sdktest.OnLog(func(l sdktest.Line) {
-		if l.Message == "trying again" {
-			waits = fmt.Sprint(l.Fields["wait"])
-			cancel(errors.New("seen enough"))
-		}
-	}))
-	ended(t, o, sdktest.Cancelled, "")
-	if waits != "1h0m0s" {
-		t.Errorf("it waits for %q", waits)
-	}
-	// There is none: the host is told.
-	o = send(t, fields{"url": s.URL, "timeout": "1m"})
-	ended(t, o, sdktest.Failed, "http_429")
-	if o.RetryAfter.Hours() != 1 {
-		t.Errorf("a retry may help after %s", o.RetryAfter)
-	}
-}
-
-// TestEveryRequestHasItsKey: calls of one task, which has one key, that ask for
-// different things.
-func TestEveryRequestHasItsKey(t *testing.T) {
-	s, _, keys := flaky(t, 0, 0)
-	base := fields{"method": "POST", "url": s.URL, "json": fields{"table": "orders"}, "idempotency_header": "Idempotency-Key"}
-	for _, call := range []struct {
-		key    string
-		change fields
-	}{
-		{"k", nil},
-		{"k", fields{"json": fields{"table": "items"}}},
-		{"k", fields{"method": "PUT"}},
-		{"k", fields{"url": s.URL + "/other"}},
-		{"k", fields{"query": fields{"a": "1"}}},
-		{"überall\n", nil},
-		{"k", nil}, // the first again
-	} {
-		o := send(t, base.with(call.change), sdktest.Key(call.key))
-		ended(t, o, sdktest.Success, "")
-	}
-	all := *keys
-	last := len(all) - 1
-	if all[0] != all[last] {
-		t.Errorf("one request has the keys %q and %q", all[0], all[last])
-	}
-	if different := slices.Compact(slices.Sorted(slices.Values(all))); len(different) != last {
-		t.Errorf("%d different requests have %d keys", last, len(different))
 	}
 }
 

@@ -26,8 +26,7 @@ type tcpParams struct {
 	Insecure   bool           `json:"insecure" help:"Believe any certificate. Whoever stands in between can read and change everything" default:"false"`
 	MaxLatency *time.Duration `json:"max_latency" help:"The longest time to all that is asked for" min:"1ms"`
 	TryTimeout time.Duration  `json:"try_timeout" help:"The most that one look may take" default:"5s" min:"1ms"`
-	Wait       *time.Duration `json:"wait" help:"Look again until all holds, for this long; without it look once" min:"1ms"`
-	Every      time.Duration  `json:"every" help:"With wait: the time between two looks" default:"5s" min:"1ms"`
+	Waiting
 }
 
 // Validate checks what a tag cannot say.
@@ -72,7 +71,7 @@ func tcpCheck() sdk.Component {
 
 By itself it connects. banner reads what the server says first, at most 4 KiB, and matches it with every piece that comes: do not anchor its end with $, since a piece may match that. redis sends AUTH, with a password, and PING. tls does either inside of TLS, and checks the certificate. max_latency limits how long all of it took, the look-up of the name included.
 
-With wait it looks again until all holds; the last look begins within wait and may take try_timeout more. A failure has one of the codes connect_failed, tls_failed, banner_mismatch, redis_failed, too_slow, and redis_auth, which no wait and no retry mends.`),
+With wait it looks again until all holds or the time is over. A failure has one of the codes connect_failed, tls_failed, banner_mismatch, redis_failed, too_slow, and redis_auth, which no wait and no retry mends.`),
 		sdk.Example("A database comes up", `{"address": "db.internal:5432", "wait": "2m"}`),
 		sdk.Example("Redis with a password, inside of TLS", `{"address": "cache.internal:6380", "redis": true, "password": "env:REDIS_PASSWORD", "tls": true, "max_latency": "50ms"}`),
 		sdk.Example("An SSH server", `{"address": "[::1]:22", "banner": "^SSH-2\\.0-"}`))
@@ -83,39 +82,13 @@ func checkTCP(ctx context.Context, run *sdk.Run, p tcpParams) (tcpChecked, error
 	if err != nil {
 		return tcpChecked{}, sdk.Permanent(err)
 	}
-	looks, told := 0, 0
-	var last error // of look number told, the last that was not cut short
-	look := func() (tcpChecked, error) {
-		looks++
+	out, looks, err := until(ctx, run, p.Waiting, func(ctx context.Context) (tcpChecked, error) {
 		out, err := probe.look(ctx)
-		if ctx.Err() == nil {
-			told, last = looks, err
-		}
 		if errors.Is(err, errRedisAuth) {
 			err = backoff.Permanent(err)
 		}
 		return out, err
-	}
-	options := []backoff.RetryOption{
-		backoff.WithBackOff(backoff.NewConstantBackOff(p.Every)),
-		backoff.WithNotify(func(err error, _ time.Duration) {
-			run.Progress(float64(looks), 0, fmt.Sprintf("look %d: %v", looks, err))
-		}),
-	}
-	if p.Wait == nil {
-		options = append(options, backoff.WithMaxTries(1))
-	} else {
-		options = append(options, backoff.WithMaxElapsedTime(*p.Wait))
-	}
-	out, err := backoff.Retry(ctx, look, options...)
+	})
 	out.Looks = looks
-	switch {
-	case err == nil:
-		return out, nil
-	case ctx.Err() != nil && last != nil:
-		return tcpChecked{}, fmt.Errorf("%w, after look %d: %w", context.Cause(ctx), told, last)
-	case p.Wait != nil:
-		return tcpChecked{}, fmt.Errorf("look %d: %w", looks, err)
-	}
-	return tcpChecked{}, err
+	return out, err
 }

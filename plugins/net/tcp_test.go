@@ -20,7 +20,7 @@ import (
 
 // tcpTo is a check of address that gives up late and looks again at once.
 func tcpTo(address string) tcpParams {
-	return tcpParams{Address: address, TryTimeout: time.Minute, Every: time.Millisecond}
+	return tcpParams{Address: address, TryTimeout: time.Minute, Waiting: Waiting{Every: time.Millisecond}}
 }
 
 func TestTCPConnects(t *testing.T) {
@@ -234,7 +234,7 @@ func TestTCPWaitsNoLongerThanItMay(t *testing.T) {
 	p := tcpTo(tcpRefused(t))
 	p.Wait = new(30 * time.Millisecond)
 	_, o := sdktest.Run(t, checkTCP, p)
-	if o.State != sdktest.Failed || o.Code != "connect_failed" || !strings.HasPrefix(o.Error, "look ") || !strings.Contains(o.Error, ": connecting to ") {
+	if o.State != sdktest.Failed || o.Code != "connect_failed" || !strings.HasPrefix(o.Error, "not so within 30ms, after ") || !strings.Contains(o.Error, ": connecting to ") {
 		t.Errorf("%s, %q, %s", o.State, o.Code, o.Error)
 	}
 }
@@ -290,7 +290,7 @@ func TestTCPObeysACancelAtOnce(t *testing.T) {
 		}))
 		p.Redis, p.Every, p.TryTimeout, p.Wait = true, time.Millisecond, 100*time.Hour, new(100*time.Hour)
 		_, o := sdktest.Run(t, checkTCP, p, sdktest.Context(ctx))
-		if o.State != sdktest.Cancelled || !strings.Contains(o.Error, "enough, after look 1: ") || !strings.Contains(o.Error, "LOADING") {
+		if o.State != sdktest.Cancelled || !strings.Contains(o.Error, "enough; before that: ") || !strings.Contains(o.Error, "LOADING") {
 			t.Errorf("%s, %s", o.State, o.Error)
 		}
 	})

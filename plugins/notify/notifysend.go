@@ -30,10 +30,12 @@ type notifyResult struct {
 	Service string `json:"service" help:"What it is, such as smtp"`
 	Earlier bool   `json:"earlier" help:"An attempt before this one sent it"`
 
+	has []string // who has it, as sentBefore names them
 	err error
 }
 
-// sentBefore is the checkpoint: the targets that a failed attempt did reach.
+// sentBefore is the checkpoint: the targets that a failed attempt did reach, each by
+// its name and, of a mail to several, its recipient's key.
 type sentBefore struct {
 	Sent []string `json:"sent"`
 }
@@ -42,7 +44,9 @@ func notifySend() sdk.Component {
 	return sdk.Define("notify.send", notify,
 		sdk.Doc(`Sends a message by mail, Teams, Discord, PagerDuty, ntfy, Mattermost, Telegram and other services.
 
-A target is an address of the library shoutrrr, in which token or password stand: see shoutrrr.nickfedor.com for each service's. All targets are tried; when one fails the run fails after the others were tried, with the reason for each. A retry then sends to those alone that failed.`),
+A target is an address of the library shoutrrr, in which token or password stand: see shoutrrr.nickfedor.com for each service's. All targets are tried; when one fails the run fails after the others were tried, with the reason for each. A retry then sends to those alone that failed; of a mail to several, to the recipients that did not get it.
+
+A status of 200 is not believed where the answer tells an error, as Teams' and other webhooks do. An answer that is lost (timed_out, unreachable) may be one to a message that arrived: a retry sends it again.`),
 		sdk.Example("A mail", `{"targets": {"oncall": "env:ONCALL_MAIL"}, "title": "orders are late", "message": "The session of 2026-03-01 has not ended."}`),
 		sdk.Example("Two services", `{"targets": {"team": "env:TEAMS_URL", "pager": "file:/etc/outrider/pager"}, "message": "orders failed"}`))
 }
@@ -77,22 +81,51 @@ func sendAll(ctx context.Context, run *sdk.Run, p notifyParams, sent []string) [
 	results := make([]notifyResult, len(names))
 	var all sync.WaitGroup
 	for i, name := range names {
-		address := p.Targets[name].Reveal()
-		results[i] = notifyResult{Target: name, Service: target.Service(address), Earlier: slices.Contains(sent, name)}
-		if results[i].Earlier {
-			run.Log().Info("sent by an earlier attempt", "target", name)
-			continue
-		}
-		all.Go(func() {
-			if results[i].err = target.Send(ctx, address, p.Title, p.Message, p.Timeout); results[i].err != nil {
-				run.Log().Warn("not sent", "target", name, "service", results[i].Service, "why", results[i].err)
-				return
-			}
-			run.Log().Info("sent", "target", name, "service", results[i].Service)
-		})
+		results[i] = notifyResult{Target: name, Service: target.Service(p.Targets[name].Reveal())}
+		all.Go(func() { results[i].send(ctx, run, p, sent) })
 	}
 	all.Wait()
 	return results
+}
+
+// send sends to those that are not among sent.
+func (r *notifyResult) send(ctx context.Context, run *sdk.Run, p notifyParams, sent []string) {
+	var left []target.Receiver
+	all, err := target.Open(p.Targets[r.Target].Reveal())
+	for _, to := range all {
+		if slices.Contains(sent, r.id(to.Key)) {
+			r.has = append(r.has, r.id(to.Key))
+		} else {
+			left = append(left, to)
+		}
+	}
+	var reached []string
+	switch {
+	case err != nil:
+		r.err = err
+	case len(left) == 0:
+		r.Earlier = true
+		run.Log().Info("sent by an earlier attempt", "target", r.Target)
+		return
+	default:
+		reached, r.err = target.Send(ctx, left, p.Title, p.Message, p.Timeout)
+	}
+	for _, key := range reached {
+		r.has = append(r.has, r.id(key))
+	}
+	if r.err != nil {
+		run.Log().Warn("not sent", "target", r.Target, "service", r.Service, "why", r.err)
+		return
+	}
+	run.Log().Info("sent", "target", r.Target, "service", r.Service)
+}
+
+// id names one receiver of the target in a checkpoint.
+func (r *notifyResult) id(key string) string {
+	if key == "" {
+		return r.Target
+	}
+	return r.Target + "/" + key
 }
 
 // sumUp makes one error of all that failed. It is permanent when no failure is
@@ -141,9 +174,7 @@ func commonCode(codes []string) string {
 func remember(ctx context.Context, run *sdk.Run, results []notifyResult) error {
 	var done sentBefore
 	for _, r := range results {
-		if r.err == nil {
-			done.Sent = append(done.Sent, r.Target)
-		}
+		done.Sent = append(done.Sent, r.has...)
 	}
 	if len(done.Sent) == 0 {
 		return nil

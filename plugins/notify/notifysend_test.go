@@ -153,6 +153,49 @@ func TestAFailingTargetFailsTheRunAfterTheOthers(t *testing.T) {
 	}
 }
 
+// TestAMailToSeveral: one refused recipient costs the others nothing, and a retry sends
+// to nobody twice. The first is refused, since servers take no further MAIL after that.
+func TestAMailToSeveral(t *testing.T) {
+	for _, c := range []struct {
+		name, to string
+		state    sdktest.State
+		says     string
+		reached  string
+	}{
+		{"all", "a@mail.example,b@mail.example", sdktest.Success, "", "a b"},
+		{"one never", "nobody@mail.example,a@mail.example,b@mail.example", sdktest.Permanent, "recipient 1 of 3: ", "a b"},
+		{"one not now", "busy@mail.example,a@mail.example,b@mail.example", sdktest.Failed, "mailbox is locked", "a b"},
+		{"one never, one not now", "nobody@mail.example,a@mail.example,busy@mail.example", sdktest.Failed, "; recipient 3 of 3: ", "a"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			smtp := newMailServer(t)
+			targets := map[string]string{"mail": smtp.url(c.to)}
+			o := sendTo(t, targets, "")
+			if o.State != c.state || !strings.Contains(o.Error, c.says) || smtp.reached() != c.reached {
+				t.Fatalf("%s, %s; reached %q", o.State, o.Error, smtp.reached())
+			}
+			if c.state == sdktest.Success {
+				return
+			}
+			if o.Code != "refused" {
+				t.Errorf("the code is %s", o.Code)
+			}
+			noSecretIn(t, o, "nobody@mail.example", "busy@mail.example")
+			if strings.Contains(string(o.Checkpoints[0]), "@") {
+				t.Errorf("a recipient stands in the checkpoint %s", o.Checkpoints[0])
+			}
+			var stored sentBefore
+			if err := json.Unmarshal(o.Checkpoints[0], &stored); err != nil {
+				t.Fatal(err)
+			}
+			smtp.refuse, smtp.busy = "", ""
+			if again := sendTo(t, targets, "", sdktest.Attempt(2), sdktest.Restore(stored)); again.Err() != nil || len(smtp.got()) != strings.Count(c.to, "@") {
+				t.Errorf("%v; reached %q", again.Err(), smtp.reached())
+			}
+		})
+	}
+}
+
 // noSecretIn looks at all that a run says.
 func noSecretIn(t *testing.T, o sdktest.Outcome, secrets ...string) {
 	t.Helper()

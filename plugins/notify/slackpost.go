@@ -23,12 +23,12 @@ type slackParams struct {
 	Webhook  sdk.Secret        `json:"webhook,omitzero" help:"The address of an incoming webhook; this or token"`
 	Channel  string            `json:"channel,omitempty" help:"The channel's id, or its name such as #alerts; a webhook has its own"`
 	Text     string            `json:"text,omitempty" help:"The message; beside blocks what notifications show"`
-	Mrkdwn   bool              `json:"mrkdwn" help:"The text and the template's values are Slack's mrkdwn: &, < and > are not escaped, mentions and links work" default:"false"`
+	Mrkdwn   bool              `json:"mrkdwn" help:"The text and the template's values are Slack's mrkdwn: &, < and > are not escaped, formatting, mentions and links work, and a template's link_names" default:"false"`
 	Blocks   []map[string]any  `json:"blocks,omitempty" help:"Block Kit blocks, sent as they are"`
 	Template string            `json:"template,omitempty" help:"A file with a message in YAML, as digdag-slack has it, in place of text and blocks"`
 	Values   map[string]string `json:"values,omitempty" help:"What stands for each ${name} of the template, by the text between the braces"`
 	Thread   string            `json:"thread,omitempty" help:"Reply in this thread: the ts of a message in the channel"`
-	Update   string            `json:"update,omitempty" help:"Replace the message with this ts instead of posting one; needs token and channel as slack.post put them out"`
+	Update   string            `json:"update,omitempty" help:"Replace the message with this ts, its blocks and attachments too, instead of posting one; needs token and channel as slack.post put them out"`
 	Metadata *slackMetadata    `json:"metadata,omitempty" help:"Message metadata, which programs can read; needs token"`
 	Timeout  time.Duration     `json:"timeout" help:"How long it may take in all, with what Slack asks to wait" default:"1m" min:"1s"`
 	APIURL   string            `json:"api_url" help:"Where Slack's API is" default:"https://slack.com/api/"`
@@ -73,11 +73,11 @@ func slackPost() sdk.Component {
 
 With a bot token it puts out channel and ts: give both to a later call to update the message (update), or the output thread to reply (thread). A webhook gives back nothing of that, and posts to its own channel.
 
-The text is plain: mentions and links in it are shown, not followed, unless mrkdwn is set. Emoji such as :tada: work. What is longer than Slack takes is cut, with a mark, and told in the output cut: 40,000 characters of text, 50 blocks, 3,000 characters of a section.
+The text is plain: formatting, mentions and links in it are shown as they are written, unless mrkdwn is set. Emoji such as :tada: work. What is longer than Slack takes is cut, with a mark, and told in the output cut: 40,000 characters of text, 50 blocks, 3,000 characters of a section.
 
 When Slack asks to wait it waits, as long as timeout allows; else it fails and says how long. A message that Slack may have taken is not sent twice: that failure is for the caller to retry.
 
-A template is read as digdag-slack reads it, but ${name} is looked up in values, and nothing is computed.`),
+A template is read as digdag-slack reads it, but ${name} is looked up in values, and nothing is computed. Its formatting is Slack's; its values mention nobody, and link_names is left out, unless mrkdwn is set.`),
 		sdk.Example("A message", `{"token": "env:SLACK_TOKEN", "channel": "#alerts", "text": "orders are late :hourglass:"}`),
 		sdk.Example("A reply in a thread", `{"token": "env:SLACK_TOKEN", "channel": "C024BE91L", "thread": "1503435956.000247", "text": "they are there now"}`),
 		sdk.Example("A template of digdag-slack", `{"webhook": "env:SLACK_WEBHOOK", "template": "good-template.yml", "values": {"task_name": "+load", "session_date": "2026-03-01"}}`))
@@ -116,7 +116,8 @@ func postToSlack(ctx context.Context, run *sdk.Run, p slackParams) (slackOutput,
 func compose(run *sdk.Run, p slackParams) (message.Message, error) {
 	m := message.Message{Text: p.Text, Blocks: p.Blocks}
 	if !p.Mrkdwn {
-		m.Text = message.Escape(p.Text)
+		// Escaped it mentions nobody; without mrkdwn *, _, ~ and ` are what they are.
+		m.Text, m.Mrkdwn = message.Escape(p.Text), new(bool)
 	}
 	if p.Template != "" {
 		source, err := readFile(p.Template, mostTemplate)
@@ -129,6 +130,11 @@ func compose(run *sdk.Run, p slackParams) (message.Message, error) {
 		}
 		if len(unknown) > 0 {
 			run.Log().Warn("the template has keys that no message has: they are left out", "keys", unknown)
+		}
+		if m.LinkNames != nil && !p.Mrkdwn {
+			// With it Slack makes a mention of every @name, in values too.
+			m.LinkNames = nil
+			run.Log().Warn("the template's link_names is left out, since values could mention anyone by it: set mrkdwn to keep it")
 		}
 	}
 	if p.Channel != "" {

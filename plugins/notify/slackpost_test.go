@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -41,11 +43,11 @@ func TestAMessageIsPostedThenRepliedToThenUpdated(t *testing.T) {
 	got := s.requests()
 	for i, want := range []map[string]string{
 		{
-			"channel": "#alerts", "text": "orders are &lt;late&gt; &amp; &lt;!channel&gt; :hourglass:", "token": testToken,
+			"channel": "#alerts", "text": "orders are &lt;late&gt; &amp; &lt;!channel&gt; :hourglass:", "token": testToken, "mrkdwn": "false",
 			"metadata": `{"event_type":"outrider_alert","event_payload":{"incident":7}}`, "thread_ts": "",
 		},
-		{"channel": "C024BE91L", "thread_ts": "1503435956.000247", "text": "see <https://x.example|here>"},
-		{"channel": "C024BE91L", "ts": "1503435956.000247", "text": "there", "blocks": `[{"deep":{"a":1},"type":"new_kind"}]`},
+		{"channel": "C024BE91L", "thread_ts": "1503435956.000247", "text": "see <https://x.example|here>", "mrkdwn": ""},
+		{"channel": "C024BE91L", "ts": "1503435956.000247", "text": "there", "blocks": `[{"deep":{"a":1},"type":"new_kind"}]`, "attachments": "[]"},
 	} {
 		for field, value := range want {
 			if got[i].form.Get(field) != value {
@@ -155,7 +157,7 @@ func TestAWebhookGetsTheMessage(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.requests()[0].body), &sent); err != nil {
 		t.Fatal(err)
 	}
-	if want := "map[blocks:[map[type:divider]] text:a &lt; b thread_ts:12.3]"; fmt.Sprint(sent) != want || s.requests()[0].path != hookPath {
+	if want := "map[blocks:[map[type:divider]] mrkdwn:false text:a &lt; b thread_ts:12.3]"; fmt.Sprint(sent) != want || s.requests()[0].path != hookPath {
 		t.Errorf("%v", sent)
 	}
 	if out.TS != "" || out.Channel != "" || out.Cut == nil {
@@ -200,6 +202,49 @@ func TestATemplateIsPosted(t *testing.T) {
 	o = post(t, slackJSON(s, `, "channel": "C1", "template": "testdata/none.yml"`))
 	if o.Code != "bad_template" || !strings.Contains(o.Error, "testdata/none.yml") {
 		t.Errorf("%s, %s", o.Code, o.Error)
+	}
+}
+
+// TestAnUpdateLeavesNothingOfTheMessageBefore: Slack keeps what an update does not name.
+func TestAnUpdateLeavesNothingOfTheMessageBefore(t *testing.T) {
+	s := newSlack(t, recorded(t, "updated"))
+	output(t, post(t, slackJSON(s, `, "channel": "C1", "update": "1.2", "text": "a *b*"`)))
+	output(t, post(t, slackJSON(s, `, "channel": "C1", "update": "1.2", "template": "testdata/templates/failed.yml", "values": {"workflow_name": "a", "error.message": "b", "session_date": "c"}`)))
+	output(t, post(t, slackJSON(s, `, "channel": "C1", "text": "not an update"`)))
+	got := s.requests()
+	if form := got[0].form; form.Get("attachments") != "[]" || form.Get("blocks") != "[]" || form.Get("mrkdwn") != "false" {
+		t.Errorf("text: %v", form)
+	}
+	if form := got[1].form; !strings.HasPrefix(form.Get("attachments"), "[{") || form.Get("blocks") != "[]" {
+		t.Errorf("template: %v", form)
+	}
+	if form := got[2].form; form.Has("attachments") || form.Has("blocks") {
+		t.Errorf("a new message: %v", form)
+	}
+}
+
+// TestATemplatesLinkNamesMentionNobody unless mrkdwn says that they may.
+func TestATemplatesLinkNamesMentionNobody(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "linked.yml")
+	if err := os.WriteFile(file, []byte("text: ${who}, look\nlink_names: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, mrkdwn := range []bool{false, true} {
+		more := fmt.Sprintf(`, "template": %q, "values": {"who": "@channel"}, "mrkdwn": %v`, file, mrkdwn)
+		s := newSlack(t, recorded(t, "posted"))
+		o := post(t, slackJSON(s, `, "channel": "C1"`+more))
+		output(t, o)
+		if form := s.requests()[0].form; form.Has("link_names") != mrkdwn || form.Has("mrkdwn") {
+			t.Errorf("%v: %v", mrkdwn, form)
+		}
+		if told := len(o.Logs) == 1 && strings.Contains(o.Logs[0].Message, "link_names"); told == mrkdwn {
+			t.Errorf("%v: %v", mrkdwn, o.Logs)
+		}
+		hook := newSlack(t, answer{status: 200, body: "ok"})
+		output(t, post(t, hookJSON(hook, more)))
+		if body := hook.requests()[0].body; strings.Contains(body, "link_names") != mrkdwn {
+			t.Errorf("%v: %s", mrkdwn, body)
+		}
 	}
 }
 

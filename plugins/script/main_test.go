@@ -176,19 +176,3 @@ func TestManifestFlag(t *testing.T) {
 		}
 	}
 }
-
-func TestTheBinaryIsSmall(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "plugin")
-	build := exec.Command("go", "build", "-trimpath", "-tags", "urfave_cli_no_docs,grpcnotrace", "-ldflags", "-s -w", "-o", out, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if msg, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, msg)
-	}
-	info, err := os.Stat(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info.Size() > 25<<20 {
-		t.Errorf("%d bytes", info.Size())
-	}
-}

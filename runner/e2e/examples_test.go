@@ -2,21 +2,28 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/mail"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"github.com/outrider-run/outrider/dags/airflowtest"
 )
 
 // stage is what the examples of the pages speak of: servers and files, on this machine.
 type stage struct {
-	api, address, dir string
-	// heard is what was posted, by path.
+	api, address, mail, dir string
+	// heard is what was posted, by path, and mailed, by recipient.
 	heard chan string
 }
 
@@ -38,9 +45,7 @@ func newStage(t *testing.T) stage {
 	}))
 	t.Cleanup(server.Close)
 	s.api, s.address = server.URL, strings.TrimPrefix(server.URL, "http://")
-	if _, _, err := net.SplitHostPort(s.address); err != nil {
-		t.Fatal(err)
-	}
+	s.mail = mailServer(t, s.heard)
 	file := filepath.Join(s.dir, "orders-1.csv")
 	if err := os.WriteFile(file, []byte("id,price\n"+strings.Repeat("1,2.50\n", 200)), 0o600); err != nil {
 		t.Fatal(err)
@@ -58,62 +63,158 @@ func newStage(t *testing.T) stage {
 	return s
 }
 
+// mailServer is a real SMTP server, which tells of each mail in one line.
+func mailServer(t *testing.T, heard chan<- string) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &mailSession{heard: heard}, nil }))
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(l)
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-served
+	})
+	return l.Addr().String()
+}
+
+type mailSession struct {
+	heard chan<- string
+	to    string
+}
+
+func (s *mailSession) Mail(string, *smtp.MailOptions) error { return nil }
+
+func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.to = to
+	return nil
+}
+
+func (s *mailSession) Data(r io.Reader) error {
+	m, err := mail.ReadMessage(r)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(m.Body)
+	s.heard <- s.to + " | " + m.Header.Get("Subject") + " | " + strings.TrimSpace(string(body))
+	return err
+}
+
+func (s *mailSession) Reset()        {}
+func (s *mailSession) Logout() error { return nil }
+
 // example is one of a component's page, and how it gets onto the stage: the names that
 // stand for a user's own are replaced.
 type example struct {
 	doc     string
-	env     string
+	env     map[string]string
 	replace []string
-	// output is a value of the outputs.
-	output, want string
-	// hears is in what the stage's server is sent.
+	// outputs are some of what the task returns, as JSON.
+	outputs map[string]string
+	// hears is what the stage's servers are sent.
 	hears string
 }
 
 func (s stage) examples() map[string]example {
+	quoted := func(text string) string { return `"` + text + `"` }
 	return map[string]example{
-		"http.request": {doc: "Take a value out", replace: []string{"https://api.example.com", s.api}, output: "values", want: `{"state":"done"}`},
-		"http.check":   {doc: "Wait for a service", replace: []string{"http://localhost:8080", s.api}, output: "status", want: "200"},
-		"tcp.check":    {doc: "A database comes up", replace: []string{"db.internal:5432", s.address}},
-		"file.wait":    {doc: "The newest export", replace: []string{"/srv/in", s.dir}},
-		"file.check":   {doc: "An export of today", replace: []string{"/srv/in", s.dir}, output: "rows", want: "200"},
-		"slack.post":   {doc: "A template of digdag-slack", env: "SLACK_WEBHOOK=" + s.api + "/hook", replace: []string{"good-template.yml", filepath.Join(s.dir, "good.yml")}, hears: `/hook {"text":"+load of 2026-03-01 is done"`},
-		"notify.send":  {doc: "A mail", env: "ONCALL_MAIL='generic+" + s.api + "/hook'", hears: "/hook "},
+		"http.request": {
+			doc: "Take a value out", replace: []string{"https://api.example.com", s.api},
+			outputs: map[string]string{"values": `{"state":"done"}`, "status": "200"},
+		},
+		"http.check": {
+			doc: "Wait for a service", replace: []string{"http://localhost:8080", s.api},
+			outputs: map[string]string{"status": "200", "url": quoted(s.api + "/health"), "looks": "1"},
+		},
+		"tcp.check": {
+			doc: "A database comes up", replace: []string{"db.internal:5432", s.address},
+			outputs: map[string]string{"remote": quoted(s.address), "looks": "1"},
+		},
+		"file.wait": {
+			doc: "The newest export", replace: []string{"/srv/in", s.dir},
+			outputs: map[string]string{"count": "1", "newest": quoted(filepath.Join(s.dir, "orders-1.csv"))},
+		},
+		"file.check": {
+			doc: "An export of today", replace: []string{"/srv/in", s.dir},
+			outputs: map[string]string{"rows": "200", "path": quoted(filepath.Join(s.dir, "orders.csv"))},
+		},
+		"slack.post": {
+			doc: "A template of digdag-slack", env: map[string]string{"SLACK_WEBHOOK": s.api + "/hook"},
+			replace: []string{"good-template.yml", filepath.Join(s.dir, "good.yml")},
+			outputs: map[string]string{"cut": "[]"},
+			hears:   `/hook {"text":"+load of 2026-03-01 is done"}`,
+		},
+		"notify.send": {
+			doc: "A mail", env: map[string]string{"ONCALL_MAIL": "smtp://" + s.mail + "/?from=outrider@mail.example&to=oncall@mail.example&auth=None&starttls=no"},
+			outputs: map[string]string{"results": `[{"target":"oncall","service":"smtp","earlier":false}]`},
+			hears:   "oncall@mail.example | orders are late | The session of 2026-03-01 has not ended.",
+		},
 	}
 }
 
-// call is the shell's line of the example on the page, on the stage.
-func (x example) call(t *testing.T, page string) string {
+// block is the very code that plugins/README.md shows for an example, on the stage.
+func (x example) block(t *testing.T, component, language string) string {
 	t.Helper()
-	_, part, found := strings.Cut(page, "\n"+x.doc)
-	_, part, _ = strings.Cut(part, "\n```sh\n")
-	line, _, ok := strings.Cut(part, "\n```\n")
-	if !found || !ok {
-		t.Fatalf("the page has no example %q:\n%s", x.doc, page)
+	text, err := os.ReadFile(filepath.Join(root(t), "plugins", "README.md"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return strings.TrimSpace(x.env + " " + strings.NewReplacer(x.replace...).Replace(line))
+	_, page, _ := strings.Cut(string(text), "\n## "+component+"\n")
+	page, _, _ = strings.Cut(page, "\n## ")
+	_, part, found := strings.Cut(page, "\n"+x.doc)
+	_, part, _ = strings.Cut(part, "\n```"+language+"\n")
+	code, _, ok := strings.Cut(part, "\n```\n")
+	if !found || !ok {
+		t.Fatalf("plugins/README.md has no example %q of %s in %s", x.doc, component, language)
+	}
+	for i := 0; i < len(x.replace); i += 2 {
+		if !strings.Contains(code, x.replace[i]) {
+			t.Fatalf("the example %q of %s holds no %s:\n%s", x.doc, component, x.replace[i], code)
+		}
+	}
+	return strings.NewReplacer(x.replace...).Replace(code) + "\n"
 }
 
 // check looks at what the example came to.
-func (x example) check(t *testing.T, s stage, outputs map[string]json.RawMessage) {
+func (x example) check(t *testing.T, s stage, component, printed string) {
 	t.Helper()
-	if x.output != "" && string(outputs[x.output]) != x.want {
-		t.Errorf("%s is %s, want %s", x.output, outputs[x.output], x.want)
+	var outputs map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(printed), &outputs); err != nil {
+		t.Errorf("%s returned %q: %v", component, printed, err)
+		return
+	}
+	for name, want := range x.outputs {
+		if string(outputs[name]) != want {
+			t.Errorf("%s of %s is %s, want %s", name, component, outputs[name], want)
+		}
 	}
 	if x.hears == "" {
 		return
 	}
-	select {
-	case text := <-s.heard:
-		if !strings.HasPrefix(text, x.hears) {
-			t.Errorf("sent %q", text)
-		}
-	case <-time.After(time.Minute):
-		t.Error("nothing was sent")
+	if got := s.hear(t); got != x.hears {
+		t.Errorf("%s sent %q, want %q", component, got, x.hears)
 	}
 }
 
-// TestExamplesInDigdag runs an example of each component's page as a task.
+// hear waits for what the stage's servers are sent.
+func (s stage) hear(t *testing.T) string {
+	t.Helper()
+	select {
+	case text := <-s.heard:
+		return text
+	case <-time.After(time.Minute):
+		t.Error("nothing was sent")
+		return ""
+	}
+}
+
+// TestExamplesInDigdag runs an example of each component's page, as it stands there, as
+// a workflow.
 func TestExamplesInDigdag(t *testing.T) {
 	s := newStage(t)
 	d := onDigdag(t)
@@ -124,41 +225,95 @@ func TestExamplesInDigdag(t *testing.T) {
 			t.Errorf("%s has no example that runs", c.Name)
 			continue
 		}
-		r := d.Run("+example:\n  sh>: |\n    " + x.call(t, page(t, c.Name)) + "\n")
-		out := r.Output("+w+example")
+		code := x.block(t, c.Name, "yaml")
+		task, _, _ := strings.Cut(code, ":\n")
+		var exports strings.Builder
+		for name, value := range x.env { // what is exported is in a task's environment
+			fmt.Fprintf(&exports, "_export:\n  %s: %q\n\n", name, value)
+		}
+		r := d.Run(exports.String() + code)
+		out := r.Output("+w" + task)
 		if !r.Success {
 			t.Errorf("%s: %v\n%s", c.Name, r.States(), out)
 			continue
 		}
 		lines := strings.Split(strings.TrimSpace(out), "\n")
-		var outputs map[string]json.RawMessage
-		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &outputs); err != nil {
-			t.Errorf("%s printed %q: %v", c.Name, out, err)
-			continue
-		}
-		x.check(t, s, outputs)
+		x.check(t, s, c.Name, lines[len(lines)-1])
 	}
 }
 
-// TestExamplesInAirflow runs the same examples as tasks of a DAG.
+// TestExamplesInAirflow runs the same examples, as they stand there, as DAGs.
 func TestExamplesInAirflow(t *testing.T) {
+	helpers, err := os.ReadFile("testdata/airflow/outrider_tests.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	imports, _, _ := strings.Cut(string(helpers), "\nCOMMAND = ")
 	onAirflow(t, func(t *testing.T, a airflow) {
 		s := newStage(t)
-		for name, x := range s.examples() {
-			r := a.trigger(t, "once", x.call(t, page(t, name)))
-			if got := task(t, r, "run"); got.State != "success" {
-				t.Errorf("%s: %+v\n%s", name, got, logText(t, r, "run", 1))
+		examples := s.examples()
+		file := imports + "\nimport os\n"
+		var last string
+		for component, x := range examples {
+			last = dagOf(component)
+			for name, value := range x.env { // a task's own process reads this file
+				file += fmt.Sprintf("\nos.environ[%q] = %q\n", name, value)
+			}
+			file += fmt.Sprintf("\nwith DAG(%q, schedule=None):\n    %s", last, x.block(t, component, "python"))
+		}
+		if err := a.PutDAG(deadline(t), "pages.py", file, last); err != nil {
+			t.Fatal(err)
+		}
+		runs := map[string]airflowtest.Run{}
+		for component := range examples {
+			if err := a.AwaitDAG(deadline(t), dagOf(component)); err != nil {
+				t.Fatal(err)
+			}
+			r, err := a.Trigger(deadline(t), dagOf(component), map[string]any{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			runs[component] = r
+		}
+		var heard []string
+		for component, x := range examples {
+			r, name := runs[component], taskOf(t, x.block(t, component, "python"))
+			if got := task(t, r, name); got.State != "success" {
+				t.Errorf("%s: %+v\n%s", component, got, logText(t, r, name, 1))
 				continue
 			}
-			text, ok, err := r.XCom(deadline(t), "run")
-			var outputs map[string]json.RawMessage
-			if err != nil || !ok || json.Unmarshal([]byte(text), &outputs) != nil {
-				t.Errorf("%s returned %q: %v", name, text, err)
+			text, ok, err := r.XCom(deadline(t), name)
+			if err != nil || !ok {
+				t.Errorf("%s returned nothing: %v", component, err)
 				continue
 			}
-			x.check(t, s, outputs)
+			// They run at the same time: what is sent comes in any order.
+			if x.hears != "" {
+				heard, x.hears = append(heard, x.hears), ""
+			}
+			x.check(t, s, component, text)
+		}
+		for len(heard) > 0 && !t.Failed() {
+			at := slices.Index(heard, s.hear(t))
+			if at < 0 {
+				t.Fatalf("something else than %q was sent", heard)
+			}
+			heard = slices.Delete(heard, at, at+1)
 		}
 	})
+}
+
+func dagOf(component string) string { return "page_" + strings.ReplaceAll(component, ".", "_") }
+
+// taskOf is the id of the one task in a DAG's code.
+func taskOf(t *testing.T, code string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(code, `task_id="`)
+	id, _, closed := strings.Cut(rest, `"`)
+	if !ok || !closed {
+		t.Fatalf("no task in %s", code)
+	}
+	return id
 }
 
 // TestSlackTellsOfAFailedWorkflow: Digdag's _error: posts, without the checker.
@@ -169,5 +324,7 @@ func TestSlackTellsOfAFailedWorkflow(t *testing.T) {
 	if r.Success {
 		t.Fatalf("%v", r.States())
 	}
-	example{hears: `/hook {"text":"failed: `}.check(t, s, nil)
+	if got := s.hear(t); !strings.HasPrefix(got, `/hook {"text":"failed: `) {
+		t.Errorf("sent %q", got)
+	}
 }

@@ -33,7 +33,8 @@ type Artifact struct {
 	bad  error // of a write: nothing may be committed after it
 }
 
-// Create begins an artifact.
+// Create begins an artifact. One of the same name that is not committed yet is
+// abandoned: what it holds is worth nothing to whoever begins anew.
 func (r *Run) Create(name string) (*Artifact, error) {
 	if err := checkArtifactName(name); err != nil {
 		return nil, err
@@ -51,11 +52,15 @@ func (r *Run) Create(name string) (*Artifact, error) {
 	}
 	a := &Artifact{run: r, name: name, path: filepath.Join(dir, name), file: file, sum: sha256.New()}
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.artifacts == nil {
-		r.artifacts = map[*Artifact]struct{}{}
+		r.artifacts = map[string]*Artifact{}
 	}
-	r.artifacts[a] = struct{}{}
+	before := r.artifacts[name]
+	r.artifacts[name] = a
+	r.mu.Unlock()
+	if before != nil {
+		before.abandon("it was begun anew")
+	}
 	return a, nil
 }
 
@@ -82,7 +87,9 @@ func (a *Artifact) Write(b []byte) (int, error) {
 func (a *Artifact) Close() error {
 	a.once.Do(func() {
 		a.run.mu.Lock()
-		delete(a.run.artifacts, a)
+		if a.run.artifacts[a.name] == a {
+			delete(a.run.artifacts, a.name)
+		}
 		a.run.mu.Unlock()
 		if a.err = a.commit(); a.err != nil {
 			a.file.Close()
@@ -120,9 +127,9 @@ func (a *Artifact) commit() error {
 }
 
 // abandon is Close without the commit.
-func (a *Artifact) abandon() {
+func (a *Artifact) abandon(why string) {
 	a.once.Do(func() {
-		a.err = fmt.Errorf("artifact %q was not closed before the run ended", a.name)
+		a.err = fmt.Errorf("artifact %q was not closed before %s", a.name, why)
 		a.file.Close()
 		os.Remove(a.file.Name())
 	})

@@ -70,6 +70,41 @@ func TestAnArtifactThatWasNotClosedIsGone(t *testing.T) {
 	}
 }
 
+// TestAnArtifactBegunAnewReplacesTheOneBefore: a second try takes no room beside the
+// first, however often there is one.
+func TestAnArtifactBegunAnewReplacesTheOneBefore(t *testing.T) {
+	r := local(t, func(_ context.Context, run *engine.Run) (string, error) {
+		dir := run.Start.GetArtifactDir()
+		var left *engine.Artifact
+		for try := range 3 {
+			w, err := run.Create("rows.csv")
+			if err != nil {
+				return "", err
+			}
+			fmt.Fprintf(w, "try %d", try)
+			if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+				t.Errorf("in try %d there are %v (%v)", try, files, err)
+			}
+			if left != nil {
+				if err := left.Close(); err == nil || !strings.Contains(err.Error(), "begun anew") {
+					t.Errorf("Close of the one before: %v", err)
+				}
+			}
+			left = w
+		}
+		if err := left.Close(); err != nil {
+			t.Error(err)
+		}
+		if raw, err := os.ReadFile(filepath.Join(dir, "rows.csv")); err != nil || string(raw) != "try 2" {
+			t.Errorf("committed %q, %v", raw, err)
+		}
+		return `{}`, nil
+	}, client.Events{Artifact: func(*taskv1.Artifact) error { return nil }})
+	if r.GetKind() != taskv1.Result_SUCCESS {
+		t.Errorf("%v", r)
+	}
+}
+
 func TestARefusedArtifactIsAnErrorOfClose(t *testing.T) {
 	local(t, func(_ context.Context, run *engine.Run) (string, error) {
 		w, err := run.Create("x")

@@ -25,7 +25,7 @@ type Run struct {
 	asks asks
 
 	mu        sync.Mutex
-	artifacts map[*Artifact]struct{} // not yet committed
+	artifacts map[string]*Artifact // not yet committed, by name
 }
 
 // Progress reports how far the task is.
@@ -180,7 +180,7 @@ func (r *Run) finish() {
 	open := r.artifacts
 	r.artifacts = nil
 	r.mu.Unlock()
-	for a := range open {
-		a.abandon()
+	for _, a := range open {
+		a.abandon("the run ended")
 	}
 }

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -62,10 +64,17 @@ func (c *Client) Do(ctx context.Context, body *Body) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &http.Client{Transport: c.transport(ctx), CheckRedirect: c.target.redirect}
+	var sent atomic.Bool
+	r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }}))
+	client := &http.Client{Transport: c.transport(ctx), CheckRedirect: func(next *http.Request, before []*http.Request) error {
+		if s := next.Response.StatusCode; s == http.StatusTemporaryRedirect || s == http.StatusPermanentRedirect {
+			sent.Store(false)
+		}
+		return c.target.redirect(next, before)
+	}}
 	answer, err := client.Do(r)
 	if err != nil {
-		return nil, c.Explain(ctx, err)
+		return nil, c.explain(ctx, err, sent.Load())
 	}
 	return answer, nil
 }

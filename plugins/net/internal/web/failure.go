@@ -29,6 +29,8 @@ type Failure struct {
 	// Retry says that another try may go better.
 	Retry bool
 	// Sent says that the server may have got the request, and done what it asks.
+	// After a redirect with another status than 307 and 308 it has: those alone hand
+	// on the request as it is (RFC 9110, 15.4).
 	Sent bool
 	Err  error
 }
@@ -41,10 +43,11 @@ func (f *Failure) Unwrap() error { return f.Err }
 // not the end of the whole.
 var ErrTry = errors.New("no complete answer in time")
 
-// Explain makes a Failure of an error of sending a request or reading its answer,
-// in a text that holds no secret. When ctx has ended for another reason than ErrTry
-// it returns that.
-func (c *Client) Explain(ctx context.Context, err error) error {
+// Explain makes a Failure of an error of reading an answer, in a text that holds no
+// secret. When ctx has ended for another reason than ErrTry it returns that.
+func (c *Client) Explain(ctx context.Context, err error) error { return c.explain(ctx, err, true) }
+
+func (c *Client) explain(ctx context.Context, err error, sent bool) error {
 	// A connection keeps to ctx's deadline by a clock of its own, and may be first.
 	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
 		<-ctx.Done()
@@ -59,12 +62,14 @@ func (c *Client) Explain(ctx context.Context, err error) error {
 	}
 	f := classify(err)
 	if cause := context.Cause(ctx); cause != nil {
-		f = Failure{Code: "timeout", Retry: true, Sent: true, Err: cause}
+		f = Failure{Code: "timeout", Retry: true, Err: cause}
 	}
+	f.Sent = sent
 	f.Err = errors.New(c.Hide(f.Err.Error()))
 	return &f
 }
 
+// classify leaves out Sent, which no error tells.
 func classify(err error) Failure {
 	var given *Failure
 	var cert *tls.CertificateVerificationError
@@ -84,15 +89,15 @@ func classify(err error) Failure {
 	case errors.As(err, &header), errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error"):
 		return Failure{Code: "tls", Err: err}
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
-		return Failure{Code: "bad_encoding", Sent: true, Err: fmt.Errorf("the answer says that it is gzip and is not: %w", err)}
+		return Failure{Code: "bad_encoding", Err: fmt.Errorf("the answer says that it is gzip and is not: %w", err)}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return Failure{Code: "incomplete", Retry: true, Sent: true, Err: errors.New("the server closed the connection before its answer was complete")}
+		return Failure{Code: "incomplete", Retry: true, Err: errors.New("the server closed the connection before its answer was complete")}
 	case errors.As(err, &name):
 		return Failure{Code: "dns", Retry: true, Err: err}
 	case errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect"):
 		return Failure{Code: "unreachable", Retry: true, Err: err}
 	}
-	return Failure{Code: "connection", Retry: true, Sent: true, Err: err}
+	return Failure{Code: "connection", Retry: true, Err: err}
 }
 
 // Hide takes the target's secrets out of a text that a server had a part in: it may

@@ -2,10 +2,8 @@ package web
 
 import (
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Statuses is a set of HTTP statuses, as ranges with both ends.
@@ -46,32 +44,4 @@ func (s Statuses) Has(n int) bool {
 		}
 	}
 	return false
-}
-
-// longestWait caps what a server may ask for.
-const longestWait = 365 * 24 * time.Hour
-
-// RetryAfter reads how long a server asks to wait (RFC 9110, 10.2.3): seconds, or a
-// date, which is counted from the server's own Date, where there is one, so that
-// clocks need not agree. It is false when the server does not ask.
-func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
-	text := strings.TrimSpace(h.Get("Retry-After"))
-	if text == "" {
-		return 0, false
-	}
-	if strings.Trim(text, "0123456789") == "" {
-		seconds, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || seconds > int64(longestWait/time.Second) {
-			return longestWait, true
-		}
-		return time.Duration(seconds) * time.Second, true
-	}
-	at, err := http.ParseTime(text)
-	if err != nil {
-		return 0, false
-	}
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = date
-	}
-	return min(max(at.Sub(now), 0), longestWait), true
 }

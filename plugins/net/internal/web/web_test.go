@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 	"golang.org/x/net/dns/dnsmessage"
@@ -132,36 +131,6 @@ func TestSameOrigin(t *testing.T) {
 		next, err2 := url.Parse(c.next)
 		if err != nil || err2 != nil || sameOrigin(first, next) != c.want {
 			t.Errorf("%s and %s: want %v", c.first, c.next, c.want)
-		}
-	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		after, date string
-		want        time.Duration
-		ok          bool
-	}{
-		{"", "", 0, false},
-		{"0", "", 0, true},
-		{" 120 ", "", 2 * time.Minute, true},
-		{"99999999999999999999999", "", longestWait, true},
-		{"9223372037", "", longestWait, true}, // seconds that overflow nanoseconds
-		{"-1", "", 0, false},
-		{"1.5", "", 0, false},
-		{"soon", "", 0, false},
-		{"Sun, 01 Mar 2026 12:01:00 GMT", "", time.Minute, true},
-		{"Sun, 01 Mar 2026 11:00:00 GMT", "", 0, true},
-		{"Sunday, 01-Mar-26 12:01:00 GMT", "", time.Minute, true},
-		{"Sun Mar  1 12:01:00 2026", "", time.Minute, true},
-		// A server whose clock is an hour behind.
-		{"Sun, 01 Mar 2026 11:01:00 GMT", "Sun, 01 Mar 2026 11:00:00 GMT", time.Minute, true},
-		{"Fri, 31 Dec 9999 23:59:59 GMT", "", longestWait, true},
-	} {
-		h := http.Header{"Retry-After": {c.after}, "Date": {c.date}}
-		if got, ok := RetryAfter(h, now); got != c.want || ok != c.ok {
-			t.Errorf("%q at %q: %s, %v; want %s, %v", c.after, c.date, got, ok, c.want, c.ok)
 		}
 	}
 }

@@ -66,14 +66,16 @@ func optionsOf(m message.Message, extra Extra) ([]slack.MsgOption, error) {
 			options = append(options, o)
 		}
 	}
-	if len(m.Blocks) > 0 {
+	// An update keeps what it does not name; with an empty list it is gone.
+	// https://docs.slack.dev/reference/methods/chat.update#arg_attachments
+	if len(m.Blocks) > 0 || extra.Update != "" {
 		blocks, err := blocksOf(m.Blocks)
 		if err != nil {
 			return nil, err
 		}
 		add(true, slack.MsgOptionBlocks(blocks...))
 	}
-	if len(m.Attachments) > 0 {
+	if len(m.Attachments) > 0 || extra.Update != "" {
 		attachments, err := attachmentsOf(m.Attachments)
 		if err != nil {
 			return nil, err

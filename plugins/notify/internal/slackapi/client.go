@@ -23,8 +23,10 @@ const mostAnswer = 1 << 20
 
 // newHTTP keeps no connection.
 func newHTTP(secret string) *http.Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DisableKeepAlives = true
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second,
+		DisableKeepAlives: true,
+	}
 	return &http.Client{Transport: checked{transport, secret}}
 }
 

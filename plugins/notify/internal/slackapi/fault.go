@@ -3,9 +3,10 @@ package slackapi
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/outrider-run/outrider/sdk"
 )
 
 // Fault is why a message was not posted.
@@ -106,11 +107,11 @@ func ofStatus(status int, h http.Header, body string, now time.Time, hide func(s
 	switch {
 	case status == http.StatusTooManyRequests:
 		f = ofCode("ratelimited", "")
-		f.Wait = retryAfter(h.Get("Retry-After"), now)
+		f.Wait, _ = sdk.RetryAfterHeader(h, now)
 	case f != nil:
 	case status == http.StatusServiceUnavailable:
 		f = ofCode("service_unavailable", "status 503")
-		f.Wait = retryAfter(h.Get("Retry-After"), now)
+		f.Wait, _ = sdk.RetryAfterHeader(h, now)
 	case status >= 500:
 		f = ofCode("internal_error", fmt.Sprintf("status %d", status))
 	case status >= 300 && status < 400:
@@ -143,16 +144,4 @@ func quote(body string) string {
 		body = string(runes[:most]) + "…"
 	}
 	return fmt.Sprintf(", %q", body)
-}
-
-// retryAfter reads the header, seconds or a date; what it cannot read is 0.
-func retryAfter(text string, now time.Time) time.Duration {
-	const most = 24 * time.Hour // no header makes anyone wait for years
-	var wait time.Duration
-	if seconds, err := strconv.Atoi(strings.TrimSpace(text)); err == nil {
-		wait = time.Duration(min(seconds, int(most/time.Second))) * time.Second
-	} else if at, err := http.ParseTime(text); err == nil {
-		wait = at.Sub(now)
-	}
-	return min(max(wait, 0), most)
 }

@@ -45,7 +45,7 @@ func TestAStatusHasAVerdict(t *testing.T) {
 		{429, "30", "", "ratelimited", false, 30 * time.Second, "post less often"},
 		{429, "Sun, 01 Mar 2026 12:00:07 GMT", "", "ratelimited", false, 7 * time.Second, ""},
 		{429, "soon", "", "ratelimited", false, 0, ""},
-		{429, "99999999999", "", "ratelimited", false, 24 * time.Hour, ""},
+		{429, "99999999999", "", "ratelimited", false, 365 * 24 * time.Hour, ""},
 		{429, "-5", "", "ratelimited", false, 0, ""},
 		{500, "", "<html>", "internal_error", false, 0, "status 500"},
 		{500, "", "rollup_error", "rollup_error", false, 0, ""},

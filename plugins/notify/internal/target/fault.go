@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/nicholas-fedor/shoutrrr/pkg/router"
@@ -36,26 +37,67 @@ func badTarget(address string, err error) *Fault {
 	return &Fault{Code: "bad_target", Permanent: true, Text: what + ": see the service's page on shoutrrr.nickfedor.com"}
 }
 
-// faultOf judges what sending ended with; nil for nil.
-func faultOf(address string, err error) error {
+// of says which receiver it was, where there are several.
+func (f *Fault) of(r Receiver) *Fault {
+	if r.name != "" {
+		f.Text = r.name + ": " + f.Text
+	}
+	return f
+}
+
+// joined makes one of several, nil of none. It is permanent only if all are.
+func joined(faults []*Fault) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	all := *faults[0]
+	for _, f := range faults[1:] {
+		if f.Code != all.Code {
+			all.Code = "failed"
+		}
+		all.Permanent = all.Permanent && f.Permanent
+		all.Text += "; " + f.Text
+	}
+	return &all
+}
+
+// faultOf judges what sending to one receiver ended with; nil for nil.
+func faultOf(address string, err error) *Fault {
 	if err == nil {
 		return nil
 	}
 	f := &Fault{Code: "failed"}
 	var mail *textproto.Error
 	var answer jsonclient.Error
+	var good *refusal
 	var broken net.Error
 	switch {
 	case errors.As(err, &mail):
-		f.Code, f.Permanent = "refused", mail.Code >= 500
+		f.Code, f.Permanent = "refused", isForGood(err)
 	case errors.As(err, &answer):
 		f.Code, f.Permanent = "refused", isPermanent(answer.StatusCode)
+	case errors.As(err, &good), strings.Contains(err.Error(), refused):
+		f.Code = "refused"
 	case errors.As(err, &broken):
 		f.Code = "unreachable"
 	}
 	// In this order: half a secret would not be known for one.
 	f.Text = shorten(redact.Text(flat(err), address, serverOf(address)))
 	return f
+}
+
+// isForGood says that a mail server refuses for good (RFC 5321, 4.2.1: 5yz), and not
+// also for now.
+func isForGood(err error) bool {
+	switch e := err.(type) {
+	case *textproto.Error:
+		return e.Code >= 500
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(e.Unwrap(), func(err error) bool { return !isForGood(err) })
+	case interface{ Unwrap() error }:
+		return isForGood(e.Unwrap())
+	}
+	return false
 }
 
 func isPermanent(status int) bool {

@@ -1,7 +1,8 @@
 // Package target sends one message to one service address of shoutrrr, and
 // says of a failure whether a retry helps. No part of the address that could be
 // a secret stands in what it returns. How many targets there are is not its
-// matter.
+// matter. It puts a guard before http.DefaultTransport: nothing else of this
+// plugin sends through that.
 // https://shoutrrr.nickfedor.com lists the services and their addresses.
 package target
 
@@ -12,37 +13,50 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nicholas-fedor/shoutrrr/pkg/router"
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 )
 
-// Send sends a message, with a title unless it is empty. The error is ctx's
-// cause or a *Fault.
+// Send sends a message, with a title unless it is empty, to receivers of one address,
+// and returns the keys of those that have it. The error is ctx's cause or a *Fault.
 //
 // shoutrrr knows no context: a service that hangs is left behind when the time
 // is over, which only ends with the process.
-func Send(ctx context.Context, address, title, text string, timeout time.Duration) error {
-	service := Service(address)
-	if service == "logger" {
-		return &Fault{Code: "bad_target", Permanent: true, Text: "logger sends to nobody: name another service"}
-	}
-	sender, err := (&router.ServiceRouter{}).Locate(address)
-	if err != nil {
-		return badTarget(address, err)
-	}
-	body, params := compose(service, address, title, text)
-	done := make(chan error, 1)
-	go func() { done <- sender.Send(body, &params) }()
+func Send(ctx context.Context, to []Receiver, title, text string, timeout time.Duration) (reached []string, err error) {
+	ended := make(chan error, len(to)) // one for each, in order
+	go func() {
+		for _, r := range to {
+			ended <- r.send(title, text)
+		}
+	}()
 	over := time.NewTimer(timeout)
 	defer over.Stop()
-	select {
-	case err := <-done:
-		return faultOf(address, err)
-	case <-over.C:
-		return &Fault{Code: "timed_out", Text: fmt.Sprintf("no answer within %v; the message may have arrived nevertheless", timeout)}
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	var faults []*Fault
+	for _, r := range to {
+		select {
+		case err := <-ended:
+			if f := faultOf(r.address, err); f != nil {
+				faults = append(faults, f.of(r))
+				continue
+			}
+			reached = append(reached, r.Key)
+		case <-over.C:
+			return reached, joined(append(faults, (&Fault{Code: "timed_out", Text: fmt.Sprintf("no answer within %v; the message may have arrived nevertheless", timeout)}).of(r)))
+		case <-ctx.Done():
+			return reached, context.Cause(ctx)
+		}
 	}
+	return reached, joined(faults)
+}
+
+// send makes an error of a panic, of which shoutrrr has some.
+func (r Receiver) send(title, text string) (err error) {
+	defer func() {
+		if why := recover(); why != nil {
+			err = fmt.Errorf("the library shoutrrr failed: %v; the message may have arrived nevertheless", why)
+		}
+	}()
+	body, params := compose(Service(r.address), r.address, title, text)
+	return r.sender.Send(body, &params)
 }
 
 // Service is the name that an address begins with, such as smtp; "" if there is

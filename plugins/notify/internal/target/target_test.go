@@ -68,13 +68,19 @@ func TestFaultOfMail(t *testing.T) {
 	const address = "smtp://user:hunter2hunter2@mail.example.com/?from=a@b.c&to=d@e.f"
 	for code, permanent := range map[int]bool{421: false, 550: true, 535: true} {
 		err := fmt.Errorf("at mail.example.com: %w", &textproto.Error{Code: code, Msg: "not with hunter2hunter2"})
-		var f *Fault
-		if !errors.As(faultOf(address, err), &f) || f.Permanent != permanent || f.Code != "refused" || f.Text != fmt.Sprintf("at mail.example.com: %d \"not with [secret]\"", code) {
+		f := faultOf(address, err)
+		if f == nil || f.Permanent != permanent || f.Code != "refused" || f.Text != fmt.Sprintf("at mail.example.com: %d \"not with [secret]\"", code) {
 			t.Errorf("%d: %+v", code, f)
 		}
 	}
-	if err := faultOf(address, nil); err != nil {
-		t.Error(err)
+	for permanent, codes := range map[bool][]int{true: {550, 503}, false: {550, 421}} {
+		err := errors.Join(&textproto.Error{Code: codes[0]}, fmt.Errorf("closing: %w", &textproto.Error{Code: codes[1]}))
+		if f := faultOf(address, err); f.Permanent != permanent {
+			t.Errorf("%v: %+v", codes, f)
+		}
+	}
+	if f := faultOf(address, nil); f != nil {
+		t.Error(f)
 	}
 }
 
