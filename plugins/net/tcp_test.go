@@ -149,7 +149,7 @@ func TestTCPAsksRedis(t *testing.T) {
 		{"a user who may not", true, "monitor", right, "NOPERM this user has no permissions"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := tcpTo(tcpServer(t, redisDouble(c.requirePass)))
+			p := tcpTo(redisServer(t, c.requirePass))
 			p.Redis, p.Username, p.Password = true, c.user, c.password
 			p.Wait = new(time.Hour) // what does not get better is not waited for
 			out, o := sdktest.Run(t, checkTCP, p)
@@ -167,7 +167,7 @@ func TestTCPAsksRedis(t *testing.T) {
 }
 
 func TestTCPAsksRedisInsideOfTLS(t *testing.T) {
-	address, ca := tcpTLS(t, redisDouble(true))
+	address, ca := tcpTLS(t, through(redisServer(t, true)))
 	base := tcpTo(address)
 	base.TLS, base.Redis, base.Password = true, true, new(sdk.NewSecret(redisPassword))
 	for _, c := range []struct {
@@ -321,7 +321,7 @@ func TestTCPRefusesWhatCannotBe(t *testing.T) {
 // server says it back.
 func TestTCPConforms(t *testing.T) {
 	ssh := tcpServer(t, tcpSays("SSH-2.0-x\r\n"))
-	redis := tcpServer(t, redisDouble(true))
+	redis := redisServer(t, true)
 	silent := tcpServer(t, tcpSilent)
 	var echoes []string
 	for _, before := range []string{"-ERR I do not know ", "what is ", "-ERR \x00", strings.Repeat("x", maxTCPAnswer-len(redisPassword))} {
