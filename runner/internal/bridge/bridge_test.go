@@ -21,14 +21,14 @@ func TestParse(t *testing.T) {
 	}{
 		{Python, []string{dir + "runner.py", "job-name", dir + "input.json", dir + "output.json"}, Call{Python, "job-name", dir + "input.json", dir + "output.json", ""}},
 		{Python, []string{dir + "runner.py", dir + "input.json", dir + "output.json"}, Call{Python, "", dir + "input.json", dir + "output.json", ""}},
-		{Ruby, []string{"-I", "/w", "--", rb + "runner.rb", "a.b", rb + "input.json", rb + "output.json"}, Call{Ruby, "a.b", rb + "input.json", rb + "output.json", ""}},
+		{Ruby, []string{"--once", "-I", "/w", "--", rb + "runner.rb", "a.b", rb + "input.json", rb + "output.json"}, Call{Ruby, "a.b", rb + "input.json", rb + "output.json", ""}},
 		{Ruby, []string{"-I", "/w", "-r", "tasks/x", "--", rb + "runner.rb", "A.b", rb + "input.json", rb + "output.json"}, Call{Ruby, "A.b", rb + "input.json", rb + "output.json", "tasks/x"}},
 	} {
 		if got, err := Parse(c.language, c.args); err != nil || got != c.want {
 			t.Errorf("%q: %+v, %v", c.args, got, err)
 		}
 	}
-	for _, args := range [][]string{nil, {"hello.greet"}, {"a", "b", "c", "d"}, {"runner.py", "a"}, {"-I", "/w"}} {
+	for _, args := range [][]string{nil, {"hello.greet"}, {"a", "b", "c", "d"}, {"runner.py", "a"}, {"-I", "/w"}, {"runner.rb", "a", "b", "c", "d"}, {"runner.py", "a", "b"}} {
 		if got, err := Parse(Ruby, args); err == nil {
 			t.Errorf("%q is taken for %+v", args, got)
 		}

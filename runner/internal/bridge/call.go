@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -39,27 +40,20 @@ type Call struct {
 	Require string
 }
 
-// Parse reads the arguments with which Digdag starts an interpreter, its own flags
-// left out: RUNNER [COMMAND] INPUT OUTPUT, for rb> behind -I FOLDER [-r REQUIRE] --.
-// Without a COMMAND the runner is the task's own script:, and the Call has none.
+// Parse finds in args, those of a whole process, what Digdag adds to them:
+// RUNNER [COMMAND] INPUT OUTPUT, for rb> behind -I FOLDER [-r REQUIRE] --. Without a
+// COMMAND the runner is the task's own script:, and the Call has none.
 func Parse(l Language, args []string) (Call, error) {
-	c := Call{Language: l}
-	for l == Ruby && len(args) > 1 && (args[0] == "-I" || args[0] == "-r") {
-		if args[0] == "-r" {
-			c.Require = args[1]
-		}
-		args = args[2:]
+	at := slices.IndexFunc(args, func(arg string) bool { return filepath.Base(arg) == "runner."+string(l) })
+	if n := len(args) - at; at < 0 || n != 3 && n != 4 {
+		return Call{}, fmt.Errorf("these are not the arguments that Digdag gives for %s>: %q; see outrider %s --help", l, args, l)
 	}
-	if len(args) > 0 && args[0] == "--" {
-		args = args[1:]
+	c := Call{Language: l, Input: args[len(args)-2], Output: args[len(args)-1]}
+	if len(args)-at == 4 {
+		c.Command = args[at+1]
 	}
-	n := len(args)
-	if n != 3 && n != 4 || !strings.HasPrefix(filepath.Base(args[0]), "runner.") {
-		return Call{}, fmt.Errorf("these are not the arguments that Digdag gives for %s>: %q", l, args)
-	}
-	c.Input, c.Output = args[n-2], args[n-1]
-	if n == 4 {
-		c.Command = args[1]
+	if r := slices.Index(args[:at], "-r"); r >= 0 {
+		c.Require = args[r+1]
 	}
 	return c, nil
 }
