@@ -2,11 +2,11 @@ package e2e
 
 import (
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/outrider-run/outrider/runner/internal/run"
 )
@@ -38,10 +38,11 @@ func TestDigdagBridge(t *testing.T) {
 			t.Errorf("%s stored %s, want %s", name, got, want)
 		}
 	}
-	if got, want := r.Task("+bridge+caller").StoreParams, (map[string]any{
-		"engine": "digdag", "project": a.Project.ID, "workflow": "bridge", "task": "+bridge+caller", "logical_time": a.SessionTime.Format("2006-01-02T15:04:05+00:00"), "link": "",
-	}); fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("the caller is %v, want %v", got, want)
+	got, _ := json.Marshal(r.Task("+bridge+caller").StoreParams)
+	want := `{"attempt":1,"engine":"digdag","link":"","logical_time":"` + a.SessionTime.Format(time.RFC3339) + `","project":"` + a.Project.ID +
+		`","task":"+bridge+caller","workflow":"bridge"}`
+	if string(got) != want {
+		t.Errorf("the caller is %s, want %s", got, want)
 	}
 	for name, want := range map[string]string{"again": `Hello, you!|5|["a","b,c"]`, "say": "Tag, 5!\n"} {
 		if got := r.Output("+bridge+" + name); strings.TrimSpace(got) != strings.TrimSpace(want) {
@@ -76,14 +77,13 @@ func TestDigdagBridgeFailures(t *testing.T) {
 		"subtasks":  `code 5.*: output subtasks: "load" is no name of a task; .* \(bad_output\)`,
 		"none":      `code 2.*: no interpreter python>=98.7 on this machine; found: .*python3.* [0-9.]+.* \(usage\)`,
 	} {
-		language := "Python command failed with code |Error messages from python"
-		if x := r.Task("+bridgefails+" + name); name == "ruby" || name == "code" || name == "flag" {
-			language = "Ruby command failed with code "
-			_ = x
+		language := "Python"
+		if name == "ruby" || name == "code" || name == "flag" {
+			language = "Ruby"
 		}
 		x := r.Task("+bridgefails+" + name)
-		message := strings.ReplaceAll(x.Error.Message, "\nError messages from python", "")
-		if x.State != "error" || !regexp.MustCompile(`^(`+language+`)`+strings.TrimPrefix(want, "code ")).MatchString(message) {
+		message := strings.ReplaceAll(x.Error.Message, "\nError messages from python", "") // of py> alone
+		if x.State != "error" || !regexp.MustCompile("^"+language+" command failed with "+want).MatchString(message) {
 			t.Errorf("%s is %s: %q\nwant %s", name, x.State, x.Error.Message, want)
 		}
 	}
