@@ -13,7 +13,7 @@ import (
 // the tasks with all that they started.
 func TestDigdagKilledAttemptStops(t *testing.T) {
 	d := onDigdag(t)
-	config := "digdag: {endpoint: '" + d.URL + "', headers: {X-Team: data}}\n"
+	config := "sources: {etl: {engine: digdag, endpoint: '" + d.URL + "', headers: {X-Team: data}}}\n"
 	if err := os.WriteFile(filepath.Join(d.dir, "outrider.yml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

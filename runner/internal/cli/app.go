@@ -87,12 +87,15 @@ func (a *app) commands() []*cli.Command {
 	if len(a.args) > 0 && hot[a.args[0]] != nil {
 		return []*cli.Command{withNames(hot[a.args[0]]())}
 	}
-	return []*cli.Command{
-		a.run(), a.exec(), a.sh(), a.components(), a.describe(), a.newPlugin(),
-		a.runs(), a.once(), a.locks(), a.pools(), a.doctor(), a.help(),
-		// Only `help all` has these.
-		further(a.py()), further(a.rb()), further(a.interp()), further(a.artifacts()), further(a.plugins()), further(a.version()), further(a.completion()), further(a.complete()),
+	all := append([]*cli.Command{a.run(), a.exec(), a.sh()}, a.verbs()...)
+	all = append(all, a.runs(), a.components(), a.help())
+	for _, c := range []*cli.Command{
+		a.describe(), a.newPlugin(), a.once(), a.locks(), a.pools(), a.doctor(),
+		a.py(), a.rb(), a.interp(), a.artifacts(), a.plugins(), a.version(), a.completion(), a.complete(),
+	} {
+		all = append(all, further(c)) // only `help all` has these
 	}
+	return all
 }
 
 func helpVersion() cli.Flag {

@@ -137,7 +137,7 @@ func (a *app) doExec(ctx context.Context, r execRequest) error {
 		return err
 	}
 	defer end()
-	ctx, unfollow := follow(ctx, r.engine, r.config.Digdag, a.say)
+	ctx, unfollow := follow(ctx, r.engine, r.config.Sources, a.say)
 	defer unfollow()
 	id := ulid.Make().String()
 	at, err := newPlace(ctx, id, a.warn)

@@ -1,9 +1,10 @@
 package cli
 
 import (
-	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 
 	"github.com/outrider-run/outrider/runner/internal/config"
@@ -14,9 +15,9 @@ import (
 
 // follow ends ctx when Digdag was asked to kill the attempt, where it is known how to
 // ask it. What goes wrong with that is told once and ends nothing.
-func follow(ctx context.Context, e engine.Engine, d config.Digdag, warn func(format string, args ...any)) (context.Context, func()) {
+func follow(ctx context.Context, e engine.Engine, sources map[string]config.Source, warn func(format string, args ...any)) (context.Context, func()) {
 	failed := func(err error) { warn("%v; a kill of the attempt will not stop this run", err) }
-	api, err := apiOf(ctx, e, d)
+	api, err := apiOf(ctx, e, sources)
 	if err != nil {
 		failed(err)
 		return ctx, func() {}
@@ -33,23 +34,56 @@ func follow(ctx context.Context, e engine.Engine, d config.Digdag, warn func(for
 	return ctx, func() { cancel(nil) }
 }
 
-// apiOf puts together what the caller and the config say. The config's password goes
-// to its own endpoint alone, or where it names none.
-func apiOf(ctx context.Context, e engine.Engine, d config.Digdag) (engine.API, error) {
-	api := engine.API{Endpoint: cmp.Or(e.Endpoint, d.Endpoint)}
-	if e.Name != engine.Digdag || d.Endpoint != "" && d.Endpoint != api.Endpoint {
-		return api, nil
+// apiOf puts together what the caller and the config say. A source's password goes to
+// its own endpoint alone. Without an endpoint from the caller it is the one source that
+// is a Digdag; of several none is taken for the caller.
+func apiOf(ctx context.Context, e engine.Engine, sources map[string]config.Source) (engine.API, error) {
+	if e.Name != engine.Digdag {
+		return engine.API{}, nil
 	}
+	var fit []digdagSource
+	for name, s := range sources {
+		if s.Engine != string(engine.Digdag) {
+			continue
+		}
+		d := digdagSource{name: name}
+		if json.Unmarshal(s.Params, &d) != nil || d.Endpoint == "" {
+			continue // its components say what is wrong with it
+		}
+		if e.Endpoint == "" || e.Endpoint == d.Endpoint {
+			fit = append(fit, d)
+		}
+	}
+	if len(fit) != 1 {
+		return engine.API{Endpoint: e.Endpoint}, nil
+	}
+	return fit[0].api(ctx)
+}
+
+// digdagSource is what of a source is needed to ask about an attempt. The password and
+// secret headers are references, env:NAME or file:PATH, or stand there themselves.
+type digdagSource struct {
+	name          string
+	Endpoint      string            `json:"endpoint"`
+	User          string            `json:"user"`
+	Password      string            `json:"password"`
+	Headers       map[string]string `json:"headers"`
+	SecretHeaders map[string]string `json:"secret_headers"`
+}
+
+func (s digdagSource) api(ctx context.Context) (engine.API, error) {
 	from := params.Lookup{Env: os.LookupEnv}
-	api.User = d.User
+	api := engine.API{Endpoint: s.Endpoint, User: s.User, Headers: maps.Clone(s.Headers)}
 	var err error
-	if api.Password, err = from.Value(ctx, d.Password); err != nil {
-		return api, fmt.Errorf("digdag.password in the config: %w", err)
+	if api.Password, err = from.Value(ctx, s.Password); err != nil {
+		return api, fmt.Errorf("source %s: password: %w", s.name, err)
 	}
-	api.Headers = map[string]string{}
-	for name, value := range d.Headers {
+	for name, value := range s.SecretHeaders {
+		if api.Headers == nil {
+			api.Headers = map[string]string{}
+		}
 		if api.Headers[name], err = from.Value(ctx, value); err != nil {
-			return api, fmt.Errorf("digdag.headers.%s in the config: %w", name, err)
+			return api, fmt.Errorf("source %s: secret_headers.%s: %w", s.name, name, err)
 		}
 	}
 	return api, nil

@@ -139,7 +139,7 @@ func (a *app) doRun(ctx context.Context, r runRequest, deliver func(string, runR
 	id := ulid.Make().String()
 	t := newTalk(a.Err, r.name, r.format, r.level)
 	t.redact = p.redact
-	ctx, unfollow := follow(ctx, r.engine, p.opened.config.Digdag, func(format string, args ...any) { t.say(hclog.Warn, format, args...) })
+	ctx, unfollow := follow(ctx, r.engine, p.opened.config.Sources, func(format string, args ...any) { t.say(hclog.Warn, format, args...) })
 	defer unfollow()
 	o, tidy, err := a.execute(ctx, kill, id, r, p, t)
 	defer tidy()

@@ -36,18 +36,8 @@ type Config struct {
 	// the oldest go earlier.
 	PruneAfter time.Duration
 	PruneAbove int64
-	// Digdag is the one that calls us, if one does.
-	Digdag Digdag
-}
-
-// Digdag is how a Digdag server is reached.
-type Digdag struct {
-	// Endpoint is http://HOST:PORT.
-	Endpoint string
-	// User and Password are for basic authentication. The password and the values
-	// of Headers may be references, env:NAME or file:PATH.
-	User, Password string
-	Headers        map[string]string
+	// Sources are the engines that verbs act on and the checker watches, by name.
+	Sources map[string]Source
 }
 
 // system is the machine's own file.

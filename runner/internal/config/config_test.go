@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -117,7 +118,7 @@ func TestLoadNamesTheFileAbsolutely(t *testing.T) {
 // Every error names file, line, field and value.
 func TestLoadRefuses(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"unknown key", "start_timeout: 5s\nplugin_envs: [A]\n", `FILE:2:1: plugin_envs: unknown key; known here: plugin_env, start_timeout, exit_codes, ledger, instance, artifacts, prune, digdag`},
+		{"unknown key", "start_timeout: 5s\nplugin_envs: [A]\n", `FILE:2:1: plugin_envs: unknown key; known here: plugin_env, start_timeout, exit_codes, ledger, instance, artifacts, prune, sources`},
 		{"wrong type", "plugin_env: AWS_PROFILE\n", `FILE:1:13: plugin_env: expected a list, got "AWS_PROFILE"`},
 		{"bad item", "plugin_env:\n  - OK\n  - \"A=1\"\n", `FILE:3:5: plugin_env[1]: "A=1": want the name of a variable, such as AWS_PROFILE`},
 		{"bad duration", "\nstart_timeout: 5 minutes\n", `FILE:2:16: start_timeout: "5 minutes": want a duration above zero, such as 10s`},
@@ -125,6 +126,10 @@ func TestLoadRefuses(t *testing.T) {
 		{"negative", "start_timeout: -5s\n", `FILE:1:16: start_timeout: "-5s": want a duration above zero, such as 10s`},
 		{"key twice", "start_timeout: 5s\nstart_timeout: 6s\n", `FILE:2:1: start_timeout: key given twice, first in line 1`},
 		{"not YAML", "plugin_env: [A\n", `FILE:1:13: sequence end token ']' not found (at [)`},
+		{"source without an engine", "sources:\n  etl: {endpoint: http://h}\n", `FILE:2:8: sources.etl: a mapping: want engine: digdag or airflow, or the first word of another plugin's components`},
+		{"source's engine", "sources:\n  etl: {engine: 5}\n", `FILE:2:8: sources.etl: a mapping: want engine: digdag or airflow, or the first word of another plugin's components`},
+		{"source's name", "sources:\n  a:b: {engine: digdag}\n", `FILE:2:3: sources.a:b: key a:b: want a short name of letters, digits, _, - and dots, such as prod`},
+		{"source as text", "sources: {etl: http://h}\n", `FILE:1:16: sources.etl: "http://h": want a mapping such as {engine: digdag, endpoint: http://HOST:65432}`},
 		{"list", "- a\n", `FILE:1:1: expected a mapping, got a list`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -134,5 +139,20 @@ func TestLoadRefuses(t *testing.T) {
 				t.Errorf("\n got %q\nwant %q", got, c.want)
 			}
 		})
+	}
+}
+
+func TestLoadReadsSources(t *testing.T) {
+	file := write(t, "sources:\n  etl: {engine: digdag, endpoint: [http://a, http://b], password: env:P}\n  af.prod:\n    engine: airflow\n", t.TempDir(), "outrider.yml")
+	got, err := Load(file, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]Source{
+		"etl":     {Engine: "digdag", Params: json.RawMessage(`{"endpoint":["http://a","http://b"],"password":"env:P"}`)},
+		"af.prod": {Engine: "airflow", Params: json.RawMessage(`{}`)},
+	}
+	if !reflect.DeepEqual(got.Sources, want) {
+		t.Errorf("got %s, want %s", got.Sources, want)
 	}
 }

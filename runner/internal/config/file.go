@@ -24,12 +24,7 @@ type file struct {
 		After age  `json:"after"`
 		Above size `json:"above"`
 	} `json:"prune"`
-	Digdag struct {
-		Endpoint endpoint          `json:"endpoint"`
-		User     string            `json:"user"`
-		Password string            `json:"password"`
-		Headers  map[string]string `json:"headers"`
-	} `json:"digdag"`
+	Sources map[sourceName]Source `json:"sources"`
 }
 
 func parse(data []byte) (Config, error) {
@@ -41,10 +36,15 @@ func parse(data []byte) (Config, error) {
 		StartTimeout: time.Duration(f.StartTimeout), ExitCodes: f.ExitCodes,
 		Ledger: string(f.Ledger), Instance: string(f.Instance), ArtifactsDir: string(f.Artifacts.Dir),
 		PruneAfter: time.Duration(f.Prune.After), PruneAbove: int64(f.Prune.Above),
-		Digdag: Digdag{string(f.Digdag.Endpoint), f.Digdag.User, f.Digdag.Password, f.Digdag.Headers},
 	}
 	for _, name := range f.PluginEnv {
 		cfg.PluginEnv = append(cfg.PluginEnv, string(name))
+	}
+	for name, source := range f.Sources {
+		if cfg.Sources == nil {
+			cfg.Sources = map[string]Source{}
+		}
+		cfg.Sources[string(name)] = source
 	}
 	return cfg, nil
 }

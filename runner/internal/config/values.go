@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -52,18 +51,6 @@ func (f *folder) UnmarshalText(text []byte) error {
 		return errors.New("want an absolute path")
 	}
 	*f = folder(filepath.Clean(string(text)))
-	return nil
-}
-
-// endpoint is the address of a server.
-type endpoint string
-
-func (e *endpoint) UnmarshalText(text []byte) error {
-	u, err := url.Parse(string(text))
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return errors.New("want an address such as http://HOST:65432")
-	}
-	*e = endpoint(text)
 	return nil
 }
 

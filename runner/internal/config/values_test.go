@@ -52,23 +52,3 @@ func TestLedgerSettings(t *testing.T) {
 		}
 	}
 }
-
-// TestDigdagSettings reads how Digdag is reached.
-func TestDigdagSettings(t *testing.T) {
-	file := write(t, "digdag: {endpoint: 'https://digdag:443/x', user: me, password: 'env:PW', headers: {X-Team: data}}\n", t.TempDir(), "outrider.yml")
-	got, err := Load(file, func(string) string { return "" })
-	want := Config{File: file, Digdag: Digdag{"https://digdag:443/x", "me", "env:PW", map[string]string{"X-Team": "data"}}}
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, %v", got, err)
-	}
-	for text, want := range map[string]string{
-		"digdag:\n  endpoint: digdag:65432\n": `FILE:2:13: digdag.endpoint: "digdag:65432": want an address such as http://HOST:65432`,
-		"digdag: {url: 'http://d'}\n":         `FILE:1:10: digdag.url: unknown key; known here: endpoint, user, password, headers`,
-	} {
-		file := write(t, text, t.TempDir(), "outrider.yml")
-		_, err := Load(file, func(string) string { return "" })
-		if got := shown(err, file); got != want {
-			t.Errorf("\n got %q\nwant %q", got, want)
-		}
-	}
-}

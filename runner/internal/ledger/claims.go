@@ -135,6 +135,34 @@ func (l *Ledger) Forget(ctx context.Context, key string) (had bool, err error) {
 	return had, err
 }
 
+// ForgetTask forgets the successes of an engine's task under its default keys, whatever
+// it ran, and returns the keys.
+func (l *Ledger) ForgetTask(ctx context.Context, c Caller) (keys []string, err error) {
+	// A component that is not there makes the key end where the component begins.
+	prefix, err := DefaultKey(c, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	if c.Engine == "airflow" {
+		prefix = strings.TrimSuffix(prefix, "/"+Digest(nil))
+	}
+	all, err := l.Keys(ctx, prefix, 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range all {
+		key := r.Name
+		had, err := l.Forget(ctx, key)
+		if err != nil {
+			return keys, err
+		}
+		if had {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}
+
 // ReleaseLock takes a lock from whoever holds it, and says why. Those are lost: their
 // hosts end them as soon as they see it; what they do until then is no longer
 // protected, and their ends are kept as late results.

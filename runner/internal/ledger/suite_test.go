@@ -350,6 +350,51 @@ func TestOnce(t *testing.T) {
 	})
 }
 
+// A task's successes are forgotten, whatever component it ran; those of its neighbours
+// stay.
+func TestForgetTask(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *book) {
+		dig := Caller{Engine: "digdag", Instance: "prod", Session: "5b1e", Task: "+daily+load"}
+		air := Caller{Engine: "airflow", Instance: "prod", Workflow: "daily", Run: "manual__1/2", Task: "load"}
+		other := func(c Caller, change func(*Caller)) Caller { change(&c); return c }
+		gone, stay := map[string]bool{}, map[string]bool{}
+		add := func(to map[string]bool, c Caller, component, params string) {
+			key, err := DefaultKey(c, component, json.RawMessage(params))
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := b.begin(once(key))
+			e.want(Granted)
+			e.end(run.Success)
+			to[key] = true
+		}
+		add(gone, dig, "hello.greet", "{}")
+		add(gone, dig, "sh", "{}")
+		add(stay, other(dig, func(c *Caller) { c.Task += "2" }), "sh", "{}")
+		add(stay, other(dig, func(c *Caller) { c.Session += "2" }), "sh", "{}")
+		add(stay, other(dig, func(c *Caller) { c.Instance = "dev" }), "sh", "{}")
+		add(gone, air, "hello.greet", `{"n":1}`)
+		add(gone, air, "hello.greet", `{"n":2}`)
+		add(stay, other(air, func(c *Caller) { c.Task += "2" }), "sh", "{}")
+		add(stay, other(air, func(c *Caller) { c.Run = "manual__1" }), "sh", "{}")
+		for _, c := range []Caller{dig, air} {
+			keys, err := b.ForgetTask(t.Context(), c)
+			if err != nil || len(keys) != 2 || !gone[keys[0]] || !gone[keys[1]] {
+				t.Errorf("%s: forgot %q, %v; want two of %v", c.Engine, keys, err, gone)
+			}
+			if again, err := b.ForgetTask(t.Context(), c); err != nil || len(again) != 0 {
+				t.Errorf("%s: forgot again %q, %v", c.Engine, again, err)
+			}
+		}
+		for key := range stay {
+			b.begin(once(key)).want(Hit)
+		}
+		if _, err := b.ForgetTask(t.Context(), Caller{Engine: "cron"}); !errors.Is(err, ErrNoKey) {
+			t.Errorf("cron: %v", err)
+		}
+	})
+}
+
 func TestOnceIsJoined(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *book) {
 		for _, state := range []run.State{run.Success, run.Failed, run.Skipped} {

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/outrider-run/outrider/runner/internal/config"
+	"github.com/outrider-run/outrider/runner/internal/engine"
+)
+
+// target is what the address of a verb leads to.
+type target struct {
+	// address as it was given, source included.
+	address string
+	// engine is digdag, airflow or another plugin's.
+	engine string
+	// component does the verb, with params, which by has given.
+	component string
+	params    json.RawMessage
+	by        string
+	config    config.Config
+}
+
+func (a *app) target(c *cli.Context, verb string, stream bool) (target, error) {
+	address := c.Args().First()
+	if address == "" {
+		return target{}, usage("the address is missing, such as digdag:PROJECT/WORKFLOW; see %s --help", helpName(c))
+	}
+	cfg, err := config.Load(c.String("config"), os.Getenv)
+	if err != nil {
+		return target{}, &exit{exitUsage, err}
+	}
+	return targetOf(address, verb, stream, cfg, os.Getenv)
+}
+
+// targetOf decides which component does a verb, and with what. stream: it is to tell
+// what it reads as it comes.
+func targetOf(address, verb string, stream bool, cfg config.Config, getenv func(string) string) (target, error) {
+	t := target{address: address, config: cfg, params: json.RawMessage("{}")}
+	name, rest, found := strings.Cut(address, ":")
+	switch s, known := cfg.Sources[name]; {
+	case !found || rest == "":
+		return t, usage("%q is no address: want SOURCE:PROJECT/WORKFLOW, such as digdag:etl/daily, or SOURCE:DAG", address)
+	case known:
+		t.engine, t.params, t.by = s.Engine, s.Params, "source "+name+" of "+cfg.File
+	case name == string(engine.Digdag) || name == string(engine.Airflow):
+		variable := map[string]string{"digdag": engine.DigdagEndpoint, "airflow": engine.AirflowEndpoint}[name]
+		if getenv(variable) == "" {
+			return t, usage("%s: where is the server? set %s, or name a source in outrider.yml", address, variable)
+		}
+		t.engine, t.by = name, "the address "+address
+	default:
+		var names []string
+		for known := range cfg.Sources {
+			names = append(names, known)
+		}
+		slices.Sort(names)
+		names = append(names, "digdag", "airflow")
+		if n := near(name, names); n != "" {
+			return t, usage("there is no source %q; did you mean %s:%s?", name, n, rest)
+		}
+		return t, usage("there is no source %q; there are %s", name, join(names, "and"))
+	}
+	t.component = t.engine + "." + wordOf(t.engine, verb)
+	var params map[string]json.RawMessage
+	if err := json.Unmarshal(t.params, &params); err != nil {
+		return t, host(err)
+	}
+	var err error
+	if params["address"], err = json.Marshal(rest); err != nil {
+		return t, host(err)
+	}
+	if stream {
+		params["stream"] = json.RawMessage("true")
+	}
+	t.params, err = json.Marshal(params)
+	return t, err
+}
+
+// wordOf is the engine's own word for a verb.
+func wordOf(engine, verb string) string {
+	if engine == "airflow" {
+		switch verb {
+		case "start":
+			return "trigger"
+		case "retry":
+			return "clear"
+		}
+	}
+	return verb
+}
