@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -95,6 +96,13 @@ func TestResult(t *testing.T) {
 		if got, err := Result(json.RawMessage(outputs)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %s, %v, want %q", outputs, got, err, want)
 		}
+	}
+}
+
+func TestTemplates(t *testing.T) {
+	got := Templates(json.RawMessage(`{"a":"$x {y}","b":"cost ${x}","c":{"d":["${"]},"subtasks":{"+a":{"sh>":"${x}"}}}`))
+	if !slices.Equal(got, []string{"b", "c"}) || Templates(json.RawMessage(`[]`)) != nil {
+		t.Errorf("%q", got)
 	}
 }
 

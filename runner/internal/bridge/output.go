@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,16 @@ func Result(outputs json.RawMessage) ([]byte, error) {
 	}
 	delete(r.StoreParams, SubtasksField)
 	return json.Marshal(r)
+}
+
+// Templates names the outputs whose text holds ${…}. Digdag evaluates all that a task
+// inherits, so in every later task it is JavaScript, and where that fails the task does.
+func Templates(outputs json.RawMessage) []string {
+	var fields map[string]json.RawMessage
+	_ = json.Unmarshal(outputs, &fields) // Result says what is wrong
+	delete(fields, SubtasksField)        // there it is meant
+	maps.DeleteFunc(fields, func(_ string, raw json.RawMessage) bool { return !bytes.Contains(raw, []byte("${")) })
+	return slices.Sorted(maps.Keys(fields))
 }
 
 func subtasks(raw json.RawMessage) (json.RawMessage, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 
 	"github.com/outrider-run/outrider/runner/internal/config"
 	"github.com/outrider-run/outrider/runner/internal/engine"
@@ -47,33 +48,47 @@ func apiOf(ctx context.Context, e engine.Engine, sources map[string]config.Sourc
 			continue
 		}
 		d := digdagSource{name: name}
-		if json.Unmarshal(s.Params, &d) != nil || d.Endpoint == "" {
+		if json.Unmarshal(s.Params, &d) != nil || len(d.Endpoint) == 0 {
 			continue // its components say what is wrong with it
 		}
-		if e.Endpoint == "" || e.Endpoint == d.Endpoint {
+		if e.Endpoint == "" || slices.Contains(d.Endpoint, e.Endpoint) {
 			fit = append(fit, d)
 		}
 	}
-	if len(fit) != 1 {
-		return engine.API{Endpoint: e.Endpoint}, nil
+	switch {
+	case len(fit) == 1:
+		return fit[0].api(ctx)
+	case e.Endpoint != "":
+		return engine.API{Endpoints: []string{e.Endpoint}}, nil
 	}
-	return fit[0].api(ctx)
+	return engine.API{}, nil
 }
 
 // digdagSource is what of a source is needed to ask about an attempt. The password and
 // secret headers are references, env:NAME or file:PATH, or stand there themselves.
 type digdagSource struct {
 	name          string
-	Endpoint      string            `json:"endpoint"`
+	Endpoint      endpoints         `json:"endpoint"`
 	User          string            `json:"user"`
 	Password      string            `json:"password"`
 	Headers       map[string]string `json:"headers"`
 	SecretHeaders map[string]string `json:"secret_headers"`
 }
 
+// endpoints are one or several.
+type endpoints []string
+
+func (e *endpoints) UnmarshalJSON(raw []byte) error {
+	if len(raw) > 0 && raw[0] == '[' {
+		return json.Unmarshal(raw, (*[]string)(e))
+	}
+	*e = make(endpoints, 1)
+	return json.Unmarshal(raw, &(*e)[0])
+}
+
 func (s digdagSource) api(ctx context.Context) (engine.API, error) {
 	from := params.Lookup{Env: os.LookupEnv}
-	api := engine.API{Endpoint: s.Endpoint, User: s.User, Headers: maps.Clone(s.Headers)}
+	api := engine.API{Endpoints: s.Endpoint, User: s.User, Headers: maps.Clone(s.Headers)}
 	var err error
 	if api.Password, err = from.Value(ctx, s.Password); err != nil {
 		return api, fmt.Errorf("source %s: password: %w", s.name, err)

@@ -15,9 +15,10 @@ import (
 
 // API is how Digdag is asked.
 type API struct {
-	// Endpoint is http://HOST:PORT, with a path before /api where there is one; a
-	// name and password in it are for basic authentication.
-	Endpoint string
+	// Endpoints are http://HOST:PORT, with a path before /api where there is one, all of
+	// one Digdag; a name and password in one are for basic authentication. After one
+	// that fails the next is asked.
+	Endpoints []string
 	// User and Password are for basic authentication; an empty user is none.
 	User, Password string
 	// Headers go with every request.
@@ -52,7 +53,7 @@ func (e Engine) Cancelled(ctx context.Context, api API, failed func(error)) <-ch
 }
 
 func (e Engine) asks(api API) bool {
-	return e.Name == Digdag && e.Identity.Run != "" && api.Endpoint != ""
+	return e.Name == Digdag && e.Identity.Run != "" && len(api.Endpoints) > 0
 }
 
 func newClient(timeout time.Duration) *http.Client {
@@ -73,13 +74,17 @@ type asker struct {
 
 // untilKilled returns why the attempt is to end, nil when ctx has.
 func (a asker) untilKilled(ctx context.Context, failed func(error)) error {
+	at := 0
 	for told := false; ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(time.Duration(float64(a.every) * (0.8 + 0.4*rand.Float64()))):
 		}
-		killed, err := a.ask(ctx)
+		killed, err := a.ask(ctx, a.api.Endpoints[at%len(a.api.Endpoints)])
+		if err != nil {
+			at++
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -94,8 +99,8 @@ func (a asker) untilKilled(ctx context.Context, failed func(error)) error {
 
 // ask reports whether the attempt's kill was asked for. One that is done was not
 // killed by that: the task is late, and its end tells.
-func (a asker) ask(ctx context.Context) (bool, error) {
-	req, err := a.request(ctx)
+func (a asker) ask(ctx context.Context, endpoint string) (bool, error) {
+	req, err := a.request(ctx, endpoint)
 	if err != nil {
 		return false, err
 	}
@@ -126,8 +131,8 @@ func (a asker) ask(ctx context.Context) (bool, error) {
 	return attempt.CancelRequested, nil
 }
 
-func (a asker) request(ctx context.Context) (*http.Request, error) {
-	u, err := url.Parse(a.api.Endpoint)
+func (a asker) request(ctx context.Context, endpoint string) (*http.Request, error) {
+	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("the endpoint is no address: want http://HOST:PORT") // it may hold a password, so it is not shown
 	}

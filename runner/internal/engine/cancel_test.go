@@ -23,7 +23,7 @@ func attempt(id, done, cancel string) string {
 
 // askDigdag has a server answer one request after the other, the last for ever, until
 // the attempt is killed or answers are over; it returns why, and what failed.
-func askDigdag(t *testing.T, api API, answers ...http.HandlerFunc) (killed error, failures []string) {
+func askDigdag(t *testing.T, user string, api API, answers ...http.HandlerFunc) (killed error, failures []string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -37,7 +37,7 @@ func askDigdag(t *testing.T, api API, answers ...http.HandlerFunc) (killed error
 		answers[i](w, r)
 	}))
 	defer s.Close()
-	api.Endpoint = strings.Replace(s.URL, "http://", "http://"+api.Endpoint, 1)
+	api.Endpoints = append(api.Endpoints, strings.Replace(s.URL, "http://", "http://"+user, 1))
 	a := asker{api: api, id: Identity{Run: "42", Session: "u-u"}, client: newClient(time.Minute), every: time.Millisecond}
 	killed = a.untilKilled(ctx, func(err error) { failures = append(failures, err.Error()) })
 	return killed, failures
@@ -76,14 +76,14 @@ func TestCancelled(t *testing.T) {
 		"redirect":       {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/api/attempts/42?again", 302) }, "answered 302"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			killed, failures := askDigdag(t, API{}, c.answer, c.answer, says(200, attempt("42", "false", "true")))
+			killed, failures := askDigdag(t, "", API{}, c.answer, c.answer, says(200, attempt("42", "false", "true")))
 			if killed == nil || killed.Error() != "digdag was asked to kill attempt 42" {
 				t.Errorf("a kill is %v", killed)
 			}
 			if c.failed == "" && len(failures) > 0 || c.failed != "" && (len(failures) != 1 || !strings.Contains(failures[0], c.failed)) {
 				t.Errorf("told %q, want one with %q", failures, c.failed)
 			}
-			if killed, _ := askDigdag(t, API{}, c.answer, c.answer); killed != nil {
+			if killed, _ := askDigdag(t, "", API{}, c.answer, c.answer); killed != nil {
 				t.Errorf("killed for %v", killed)
 			}
 		})
@@ -93,7 +93,7 @@ func TestCancelled(t *testing.T) {
 // TestCancelledAsks looks at the request: one, plain, with what the API wants.
 func TestCancelledAsks(t *testing.T) {
 	var got *http.Request
-	killed, failures := askDigdag(t, API{Endpoint: "me:se%40cret@", Headers: map[string]string{"X-Team": "data"}}, func(w http.ResponseWriter, r *http.Request) {
+	killed, failures := askDigdag(t, "me:se%40cret@", API{Headers: map[string]string{"X-Team": "data"}}, func(w http.ResponseWriter, r *http.Request) {
 		got = r
 		w.Header().Set("Content-Encoding", "gzip")
 		z := gzip.NewWriter(w)
@@ -114,8 +114,8 @@ func TestCancelledAddresses(t *testing.T) {
 		"http://d:65432": "http://d:65432/api/attempts/42", "http://d:65432/": "http://d:65432/api/attempts/42",
 		"https://d/digdag/": "https://d/digdag/api/attempts/42", "http://d/api": "http://d/api/attempts/42", "http://d/?x=y#z": "http://d/api/attempts/42",
 	} {
-		a := asker{api: API{Endpoint: endpoint, User: "me", Password: "pw"}, id: Identity{Run: "42"}}
-		req, err := a.request(t.Context())
+		a := asker{api: API{User: "me", Password: "pw"}, id: Identity{Run: "42"}}
+		req, err := a.request(t.Context(), endpoint)
 		if err != nil || req.URL.String() != want {
 			t.Errorf("%s: %v, %v", endpoint, req, err)
 			continue
@@ -125,8 +125,8 @@ func TestCancelledAddresses(t *testing.T) {
 		}
 	}
 	for _, endpoint := range []string{"d:65432", "ftp://d", "http://", "http://me:secret@[::1", "/x"} {
-		a := asker{api: API{Endpoint: endpoint}, id: Identity{Run: "42"}}
-		if _, err := a.request(t.Context()); err == nil || strings.Contains(err.Error(), "secret") {
+		a := asker{id: Identity{Run: "42"}}
+		if _, err := a.request(t.Context(), endpoint); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", endpoint, err)
 		}
 	}
@@ -134,8 +134,8 @@ func TestCancelledAddresses(t *testing.T) {
 
 // TestCancelledTellsNoPassword in what failed.
 func TestCancelledTellsNoPassword(t *testing.T) {
-	_, refused := askDigdag(t, API{Endpoint: "me:secret@"}, says(403, ""))
-	_, cut := askDigdag(t, API{Endpoint: "me:secret@"}, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	_, refused := askDigdag(t, "me:secret@", API{}, says(403, ""))
+	_, cut := askDigdag(t, "me:secret@", API{}, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	for _, told := range append(refused, cut...) {
 		if strings.Contains(told, "secret") {
 			t.Error(told)
@@ -157,8 +157,8 @@ func TestCancelledSlowAnswer(t *testing.T) {
 	}))
 	defer s.Close()
 	defer close(release)
-	a := asker{api: API{Endpoint: s.URL}, id: Identity{Run: "42"}, client: newClient(time.Millisecond)}
-	if killed, err := a.ask(t.Context()); killed || !os.IsTimeout(errors.Unwrap(errors.Unwrap(err))) && !os.IsTimeout(err) {
+	a := asker{id: Identity{Run: "42"}, client: newClient(time.Millisecond)}
+	if killed, err := a.ask(t.Context(), s.URL); killed || !os.IsTimeout(errors.Unwrap(errors.Unwrap(err))) && !os.IsTimeout(err) {
 		t.Errorf("%v, %v", killed, err)
 	}
 }
@@ -166,7 +166,7 @@ func TestCancelledSlowAnswer(t *testing.T) {
 // TestCancelledNobodyToAsk: outside of Digdag, without an attempt or an address
 // nothing is asked.
 func TestCancelledNobodyToAsk(t *testing.T) {
-	api := API{Endpoint: "http://d"}
+	api := API{Endpoints: []string{"http://d"}}
 	for name, c := range map[string]struct {
 		e    Engine
 		api  API
@@ -193,5 +193,16 @@ func TestDetectContained(t *testing.T) {
 	}
 	if Detect(Airflow, env(map[string]string{"docker": "{}"}), nil).Contained {
 		t.Error("airflow knows no docker:")
+	}
+}
+
+// TestCancelledAsksTheNext: after an endpoint that fails the next one is asked.
+func TestCancelledAsksTheNext(t *testing.T) {
+	dead := httptest.NewServer(nil)
+	dead.Close()
+	running, killed := says(200, attempt("42", "false", "false")), says(200, attempt("42", "false", "true"))
+	why, failures := askDigdag(t, "", API{Endpoints: []string{dead.URL}}, running, running, killed)
+	if why == nil || len(failures) != 1 || !strings.Contains(failures[0], "refused") {
+		t.Errorf("%v, told %q", why, failures)
 	}
 }
