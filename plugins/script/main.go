@@ -5,7 +5,9 @@
 //	outrider-plugin-script describe --manifest PATH
 //
 // and by hand `outrider-plugin-script run NAME --manifest PATH --params FILE`
-// runs the component without a host.
+// runs the component without a host. `outrider-plugin-script interpreter
+// 'python>=3.11'` prints the path of one that fits: the host asks so for a task that
+// is no component.
 //
 // Here lives what makes a run of a command and a result of its end, one file a
 // job; its parts that know no component are under internal. Reading manifests
@@ -20,6 +22,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == "interpreter" {
+		os.Exit(printInterpreter(os.Args[2], os.Stdout, os.Stderr))
+	}
 	path, args := manifestFlag(os.Args)
 	mode := ""
 	if len(args) > 1 {

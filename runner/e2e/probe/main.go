@@ -303,6 +303,7 @@ func main() {
 	sdk.Serve(
 		sdk.Define("probe.end", end, sdk.Doc("Ends in the way asked for.")),
 		sdk.Define("probe.echo", echo, sdk.Doc("Says its parameters.")),
+		sdk.Define("probe.say", say, sdk.Doc("Has the outputs that it is told to have.")),
 		sdk.Define("probe.stay", stay, sdk.Doc("Stays until told to stop.")),
 		sdk.Define("probe.steps", steps, sdk.Doc("Reports progress.")),
 		sdk.Define("probe.keep", keep, sdk.Doc("Makes an artifact.")),

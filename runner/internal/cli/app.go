@@ -83,7 +83,7 @@ func (a *app) root() *cli.App {
 // commands makes the one that is asked for by name, since making all of them
 // costs a run as much as reading its parameters; else all of them.
 func (a *app) commands() []*cli.Command {
-	hot := map[string]func() *cli.Command{"run": a.run, "exec": a.exec, "sh": a.sh}
+	hot := map[string]func() *cli.Command{"run": a.run, "exec": a.exec, "sh": a.sh, "py": a.py, "rb": a.rb, "interp": a.interp}
 	if len(a.args) > 0 && hot[a.args[0]] != nil {
 		return []*cli.Command{withNames(hot[a.args[0]]())}
 	}
@@ -91,7 +91,7 @@ func (a *app) commands() []*cli.Command {
 	all = append(all, a.runs(), a.components(), a.help())
 	for _, c := range []*cli.Command{
 		a.describe(), a.newPlugin(), a.once(), a.locks(), a.pools(), a.doctor(),
-		a.artifacts(), a.plugins(), a.version(), a.completion(), a.complete(),
+		a.py(), a.rb(), a.interp(), a.artifacts(), a.plugins(), a.version(), a.completion(), a.complete(),
 	} {
 		all = append(all, further(c)) // only `help all` has these
 	}

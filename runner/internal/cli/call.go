@@ -33,7 +33,7 @@ func (a *app) call(ctx context.Context, kill <-chan struct{}, e engine.Engine, c
 		},
 		Start: &taskv1.Start{
 			RunId: id, Component: component, Params: p.params, Attempt: 1,
-			Caller: caller(e), TempDir: at.Path, ArtifactDir: at.Path,
+			Caller: callerOf(e), TempDir: at.Path, ArtifactDir: at.Path,
 			LogLevel: strings.ToLower(hclog.Info.String()),
 		},
 		Kill: kill,

@@ -79,7 +79,7 @@ func (a *app) examineSelf(o *opened) []finding {
 	if o.config.File != "" {
 		cfg = o.config.File
 	}
-	e := detect("")
+	e := detect(anyone())
 	caller := string(e.Name)
 	if e.Identity.Task != "" {
 		caller += ", task " + e.Identity.Task

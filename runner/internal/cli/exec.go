@@ -54,7 +54,7 @@ func (a *app) exec() *cli.Command {
 		Flags:        execFlags(),
 		OnUsageError: onUsage,
 		Action: func(c *cli.Context) error {
-			r, err := parseExec(c)
+			r, err := parseExec(c, anyone())
 			if err != nil {
 				return err
 			}
@@ -77,14 +77,14 @@ func execFlags() []cli.Flag {
 	}, slices.Concat(claimFlags(), engineFlags())...)
 }
 
-func parseExec(c *cli.Context) (execRequest, error) {
+func parseExec(c *cli.Context, from caller) (execRequest, error) {
 	r := execRequest{verbose: c.Bool("v"), name: cmp.Or(c.String("name"), c.Command.Name)}
 	r.spec = run.Spec{Timeout: c.Duration("timeout"), IdleTimeout: c.Duration("idle-timeout")}
 	if r.spec.Timeout < 0 || r.spec.IdleTimeout < 0 {
 		return r, usage("--timeout and --idle-timeout cannot be negative")
 	}
 	var err error
-	if r.engine, r.orphan, err = parseEngine(c); err != nil {
+	if r.engine, r.orphan, err = parseEngine(c, from); err != nil {
 		return r, err
 	}
 	r.skip = r.engine.SkipCode()
@@ -137,6 +137,8 @@ func (a *app) doExec(ctx context.Context, r execRequest) error {
 		return err
 	}
 	defer end()
+	ctx, unfollow := follow(ctx, r.engine, r.config.Sources, a.say)
+	defer unfollow()
 	id := ulid.Make().String()
 	at, err := newPlace(ctx, id, a.warn)
 	if err != nil {

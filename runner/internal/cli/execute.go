@@ -40,7 +40,7 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 		Options: launch.Options{
 			Command: launch.Command{Path: p.entry.Plugin, Args: p.entry.Args},
 			Dir:     at.Path, Live: at.Live,
-			Env:          append(launch.Environ(os.Environ(), p.opened.config.PluginEnv), "OUTRIDER_RUN="+ancestors(id)),
+			Env:          append(launch.Environ(environ(r.engine), p.opened.config.PluginEnv), "OUTRIDER_RUN="+ancestors(id)),
 			StartTimeout: p.opened.config.StartTimeout,
 			Stop:         stopBudget(r.engine),
 			Started:      rec.start,
@@ -48,7 +48,7 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 		},
 		Start: &taskv1.Start{
 			RunId: id, Component: r.name, Params: p.params,
-			Caller: caller(r.engine), TempDir: at.Path, ArtifactDir: artifacts,
+			Caller: callerOf(r.engine), TempDir: at.Path, ArtifactDir: artifacts,
 			LogLevel: strings.ToLower(r.level.String()),
 		},
 		Kill: kill,
@@ -56,12 +56,26 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 	x.Gate = rec.gate(r.engine)
 	t.keep = rec.log.Line
 	o, err = rec.through(ctx, func(ctx context.Context) run.Outcome {
-		return run.Do(ctx, r.spec, x, &listener{talk: t, artifacts: artifacts, recorder: rec}, func(o run.Outcome, wait time.Duration) {
+		o := run.Do(ctx, r.spec, x, &listener{talk: t, artifacts: artifacts, recorder: rec}, func(o run.Outcome, wait time.Duration) {
 			t.say(hclog.Warn, "attempt %d: %s; next in %s", o.Attempts, o.Line(), wait.Round(time.Millisecond))
 		})
+		if r.judge != nil {
+			o = r.judge(o)
+		}
+		return o
 	}, p.redact)
 	at.leave()
 	return o, func() { rec.close(ctx) }, err
+}
+
+// environ is the host's, with what a flag or a task's parameter says of the engine's
+// address.
+func environ(e engine.Engine) []string {
+	env := os.Environ()
+	if e.Name == engine.Digdag && e.Endpoint != "" {
+		env = append(env, engine.DigdagEndpoint+"="+e.Endpoint)
+	}
+	return env
 }
 
 func (a *app) newRecorder(id string, r runRequest, p *prepared, d state.Dir, t *talk) *recorder {
@@ -85,8 +99,8 @@ func stopBudget(e engine.Engine) launch.StopBudget {
 	return b
 }
 
-// caller is what a component may know of who called.
-func caller(e engine.Engine) *taskv1.Caller {
+// callerOf is what a component may know of who called.
+func callerOf(e engine.Engine) *taskv1.Caller {
 	id := e.Identity
 	return &taskv1.Caller{
 		Engine: string(e.Name), Project: id.Project, Workflow: id.Workflow, Task: id.Task,

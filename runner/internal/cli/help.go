@@ -49,6 +49,8 @@ func (a *app) helpAll(root *cli.Context) error {
 	fmt.Fprint(a.Out, "\nWHICH WORD ACTS ON WHAT:\n")
 	return a.printTable([]string{"   WORD", "ACTS ON"}, [][]string{
 		{"   run, exec, sh", "one new run: of a component, of a command, of a shell's script"},
+		{"   py, rb", "one new run of a component: a task of Digdag's py> or rb>"},
+		{"   interp", "one new run of Digdag's own py> or rb>, on an interpreter that fits"},
 		{"   status, start, wait, retry, kill, logs", "what an engine runs, by its address: a workflow, an attempt, a DAG run, a task"},
 		{"   runs", "Outrider's own runs: all that the three above have called, whoever called them"},
 		{"   once, locks, pools", "what runs claim: a success that is not to be repeated, a lock, slots"},

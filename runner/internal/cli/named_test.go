@@ -10,7 +10,7 @@ import (
 // A flag that keeps its names is, to urfave, the flag that it was.
 func TestNamedFlags(t *testing.T) {
 	a := &app{}
-	for _, of := range []func() *cli.Command{a.run, a.exec, a.sh} {
+	for _, of := range []func() *cli.Command{a.run, a.exec, a.sh, a.py, a.rb, a.interp} {
 		plain, kept := of(), withNames(of())
 		for i, f := range plain.Flags {
 			if _, several := f.(cli.DocGenerationSliceFlag); several {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"sync/atomic"
@@ -29,33 +30,53 @@ const (
 func engineFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "engine", Usage: "take `NAME` (digdag, airflow, none) for the caller", DefaultText: "found out"},
+		&cli.StringFlag{Name: "digdag-endpoint", Usage: "ask Digdag at `URL` whether the attempt is killed, and stop then", DefaultText: "$OUTRIDER_DIGDAG_ENDPOINT, or outrider.yml's"},
 		&cli.StringFlag{Name: "on-orphan", Usage: "`stop` or finish when the engine is gone", DefaultText: "finish what Digdag's next copy joins, else stop"},
 	}
 }
 
-func parseEngine(c *cli.Context) (engine.Engine, orphan, error) {
+// caller is what a command knows of who calls before it looks.
+type caller struct {
+	// engine is the one that it can only be, "" for any.
+	engine engine.Name
+	getenv func(string) string
+}
+
+func parseEngine(c *cli.Context, from caller) (engine.Engine, orphan, error) {
 	name, err := engine.Parse(c.String("engine"))
 	if err != nil {
 		return engine.Engine{}, orphan{}, usage("--%w", err)
+	}
+	from.engine = cmp.Or(name, from.engine)
+	if url := c.String("digdag-endpoint"); url != "" {
+		getenv := from.getenv
+		from.getenv = func(name string) string {
+			if name == engine.DigdagEndpoint {
+				return url
+			}
+			return getenv(name)
+		}
 	}
 	o := orphan{policy: c.String("on-orphan"), joins: new(atomic.Bool)}
 	if o.policy != "" && o.policy != orphanStop && o.policy != orphanFinish {
 		return engine.Engine{}, orphan{}, usage("--on-orphan %q: want stop or finish", o.policy)
 	}
-	return detect(name), o, nil
+	return detect(from), o, nil
 }
 
+func anyone() caller { return caller{getenv: os.Getenv} }
+
 // detect looks for the engine, above this process only where something hints at one.
-func detect(asked engine.Name) engine.Engine {
+func detect(from caller) engine.Engine {
 	exists := func(path string) bool {
 		_, err := os.Stat(path)
 		return err == nil
 	}
 	var above []engine.Process
-	if engine.Hinted(asked, os.Getenv, exists) {
+	if engine.Hinted(from.engine, from.getenv, exists) {
 		above = engine.Ancestors()
 	}
-	return engine.Detect(asked, os.Getenv, above)
+	return engine.Detect(from.engine, from.getenv, above)
 }
 
 // begin prepares a run for what may come from outside: it leaves an engine's stdin

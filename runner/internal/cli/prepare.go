@@ -76,7 +76,7 @@ func (a *app) prepare(ctx context.Context, r runRequest) (*prepared, error) {
 	if r.given != nil {
 		file, r.params = r.given, r.givenBy
 	}
-	resolved, err := params.Merge(schema, params.Sources{File: file, FileName: r.params, Sets: r.sets, Flags: flags})
+	resolved, err := params.Merge(schema, params.Sources{File: file, FileName: r.params, Templated: r.templated, Sets: r.sets, Flags: flags})
 	if err != nil {
 		return nil, badParams(err, r.name)
 	}

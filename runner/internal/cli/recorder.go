@@ -162,6 +162,12 @@ func (r *recorder) fill(e engine.Engine) error {
 	if r.ask.scope == "cluster" && !shared {
 		return usage("--scope cluster: the ledger is a file, so claims hold on this host alone; set ledger: postgres://… in outrider.yml")
 	}
+	// A container of the task's own has a folder of its own, and it ends with the task.
+	alone := e.Contained && !shared && r.ask.scope != "host"
+	if alone && (r.ask.once || r.ask.onceKey != "" || len(r.ask.claims) > 0) {
+		return usage("the task runs in a container of its own (docker:), and the ledger is a file in it, so the claim would hold for nobody else; " +
+			"set ledger: postgres://… in outrider.yml, or say --scope host where the state folder is mounted from this host")
+	}
 	key, err := ledger.DefaultKey(rec.Caller, rec.Component, rec.Params)
 	if r.ask.once {
 		if err != nil {
@@ -172,7 +178,7 @@ func (r *recorder) fill(e engine.Engine) error {
 		}
 		q.Once = key
 	}
-	q.Redelivery = told && !r.ask.noClaim
+	q.Redelivery = told && !r.ask.noClaim && !alone
 	switch {
 	case q.Once != "":
 		rec.Key = q.Once

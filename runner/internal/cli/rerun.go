@@ -112,14 +112,14 @@ func (a *app) again(ctx context.Context, b *book, c *cli.Context, r ledger.Run, 
 	a.say("again: %s, first run as %s", r.Component, r.ID)
 	spec := run.Spec{Timeout: c.Duration("timeout"), Backoff: run.DefaultBackoff()}
 	claims := claiming{labels: r.Labels, onBusy: busyWait}
-	e := detect("")
+	e := detect(anyone())
 	o := orphan{policy: orphanStop, joins: new(atomic.Bool)}
 	if !r.Command {
 		return a.doRun(ctx, runRequest{
 			name: r.Component, given: r.Params, givenBy: "run " + r.ID, sets: c.StringSlice("set"), spec: spec, format: "text",
 			level: hclog.Info, yes: c.Bool("yes"), skip: e.SkipCode(), engine: e, orphan: o, setup: parseSetup(c),
 			claiming: claims, rerunOf: r.ID, key: r.Key, restore: restore,
-		})
+		}, a.deliver)
 	}
 	if len(c.StringSlice("set")) > 0 {
 		return usage("--set: run %s is of a command, which has no parameters", r.ID)

@@ -34,6 +34,10 @@ type runRequest struct {
 	// Of a rerun: the first run, its key, params and who gave them, and a checkpoint.
 	rerunOf, key, givenBy string
 	given, restore        json.RawMessage
+	// templated: an engine's templates have made the given params.
+	templated bool
+	// judge, when set, has the last word on an outcome before it is recorded.
+	judge func(run.Outcome) run.Outcome
 }
 
 func (a *app) run() *cli.Command {
@@ -53,44 +57,50 @@ func (a *app) run() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "params", Usage: "read parameters from `FILE` (JSON or YAML; - is stdin)"},
 			&cli.StringSliceFlag{Name: "set", Usage: "set one parameter, `PATH=VALUE`, e.g. --set a.b=1 (again for more)"},
-			&cli.DurationFlag{Name: "timeout", Usage: "end the run after `T`, retries included"},
-			&cli.DurationFlag{Name: "idle-timeout", Usage: "end an attempt that sends no message for `T`"},
-			&cli.IntFlag{Name: "retries", Usage: "make up to `N` more attempts when a retry may help"},
-			&cli.StringFlag{Name: "backoff", Usage: "wait `FIRST..LONGEST` before retries, doubling", Value: "1s..5m"},
 			&cli.StringFlag{Name: "output", Usage: "write the outputs to `FILE` too, whole or not at all"},
-			&cli.StringFlag{Name: "log-format", Usage: "`text` or json; json ends with the outcome", Value: "text"},
-			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of what is shown: trace, debug, info, warn, error", Value: "info"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "show the resolved parameters and where each came from; run nothing", DisableDefaultText: true},
-			&cli.BoolFlag{Name: "yes", Usage: "run a destructive component without asking", DisableDefaultText: true},
 			&cli.IntFlag{Name: "skip-code", Usage: "exit with `N` when the component skips", DefaultText: "99 under Airflow, else 0"},
-		}, slices.Concat(claimFlags(), engineFlags(), setupFlags())...),
+		}, componentFlags()...),
 		OnUsageError: onUsage,
 		Action: func(c *cli.Context) error {
-			r, err := parseRun(c)
+			r, err := parseRun(c, anyone())
 			if err != nil {
 				return err
 			}
-			return a.doRun(c.Context, r)
+			if r.name == "" {
+				return usage("which component? see outrider components, and outrider run --help")
+			}
+			return a.doRun(c.Context, r, a.deliver)
 		},
 	}
 }
 
-func parseRun(c *cli.Context) (runRequest, error) {
+// componentFlags are those of every command that runs a component.
+func componentFlags() []cli.Flag {
+	return append([]cli.Flag{
+		&cli.DurationFlag{Name: "timeout", Usage: "end the run after `T`, retries included"},
+		&cli.DurationFlag{Name: "idle-timeout", Usage: "end an attempt that sends no message for `T`"},
+		&cli.IntFlag{Name: "retries", Usage: "make up to `N` more attempts when a retry may help"},
+		&cli.StringFlag{Name: "backoff", Usage: "wait `FIRST..LONGEST` before retries, doubling", Value: "1s..5m"},
+		&cli.StringFlag{Name: "log-format", Usage: "`text` or json; json ends with the outcome", Value: "text"},
+		&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of what is shown: trace, debug, info, warn, error", Value: "info"},
+		&cli.BoolFlag{Name: "yes", Usage: "run a destructive component without asking", DisableDefaultText: true},
+	}, slices.Concat(claimFlags(), engineFlags(), setupFlags())...)
+}
+
+func parseRun(c *cli.Context, from caller) (runRequest, error) {
 	r := runRequest{
 		name: c.Args().First(), args: c.Args().Tail(),
 		params: c.String("params"), sets: c.StringSlice("set"), output: c.String("output"),
 		dryRun: c.Bool("dry-run"), yes: c.Bool("yes"), skip: c.Int("skip-code"),
 		setup: parseSetup(c),
 	}
-	if r.name == "" {
-		return r, usage("which component? see outrider components, and outrider run --help")
-	}
 	r.spec = run.Spec{Timeout: c.Duration("timeout"), IdleTimeout: c.Duration("idle-timeout"), Retries: c.Int("retries")}
 	if r.spec.Timeout < 0 || r.spec.IdleTimeout < 0 || r.spec.Retries < 0 {
 		return r, usage("--timeout, --idle-timeout and --retries cannot be negative")
 	}
 	var err error
-	if r.engine, r.orphan, err = parseEngine(c); err != nil {
+	if r.engine, r.orphan, err = parseEngine(c, from); err != nil {
 		return r, err
 	}
 	if r.claiming, err = parseClaims(c, r.engine); err != nil {
@@ -114,7 +124,8 @@ func parseRun(c *cli.Context) (runRequest, error) {
 	return r, nil
 }
 
-func (a *app) doRun(ctx context.Context, r runRequest) error {
+// doRun runs, and then has the outcome delivered.
+func (a *app) doRun(ctx context.Context, r runRequest, deliver func(string, runRequest, run.Outcome, *talk, time.Duration) error) error {
 	began := time.Now()
 	ctx, kill, end, err := begin(ctx, r.engine, r.orphan)
 	if err != nil {
@@ -128,12 +139,14 @@ func (a *app) doRun(ctx context.Context, r runRequest) error {
 	id := ulid.Make().String()
 	t := newTalk(a.Err, r.name, r.format, r.level)
 	t.redact = p.redact
+	ctx, unfollow := follow(ctx, r.engine, p.opened.config.Sources, func(format string, args ...any) { t.say(hclog.Warn, format, args...) })
+	defer unfollow()
 	o, tidy, err := a.execute(ctx, kill, id, r, p, t)
 	defer tidy()
 	if err != nil {
 		return err
 	}
-	return a.deliver(id, r, o, t, time.Since(began))
+	return deliver(id, r, o, t, time.Since(began))
 }
 
 // deliver writes the outcome, then the outputs: stdout's one line is the last

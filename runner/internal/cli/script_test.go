@@ -50,6 +50,7 @@ func buildPlugins() (string, error) {
 	}
 	for name, pkg := range map[string]string{
 		"outrider-plugin-hello": "examples/hello", "outrider-plugin-probe": "runner/e2e/probe", "outrider-guard": "runner/cmd/outrider-guard",
+		"outrider-plugin-script": "plugins/script",
 	} {
 		cmd := exec.Command("go", "build", "-tags", "urfave_cli_no_docs,grpcnotrace",
 			"-o", filepath.Join(dir, name), "github.com/outrider-run/outrider/"+pkg)

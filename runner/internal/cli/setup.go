@@ -22,9 +22,13 @@ type setup struct {
 
 func setupFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "plugin-dir", Usage: "look for plugins in `DIR` first (again for more)"},
+		pluginDirFlag(),
 		configFlag(),
 	}
+}
+
+func pluginDirFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "plugin-dir", Usage: "look for plugins in `DIR` first (again for more)"}
 }
 
 func configFlag() cli.Flag {

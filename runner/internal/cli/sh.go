@@ -32,7 +32,7 @@ func (a *app) sh() *cli.Command {
 			if os.Getenv("OUTRIDER_OFF") == "1" {
 				return replace(argv)
 			}
-			r, err := parseExec(c)
+			r, err := parseExec(c, anyone())
 			if err != nil {
 				return err
 			}

@@ -109,7 +109,7 @@ func (a *app) doVerb(c *cli.Context, v verb) error {
 	if err != nil {
 		return err
 	}
-	e := detect("")
+	e := detect(anyone())
 	ctx, kill, end, err := begin(c.Context, e, orphan{policy: orphanStop, joins: new(atomic.Bool)})
 	if err != nil {
 		return err

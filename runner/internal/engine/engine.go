@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -62,6 +63,11 @@ type Engine struct {
 	Identity Identity
 	// Airflow3 tells Airflow 3 and later from 2.
 	Airflow3 bool
+	// Endpoint is where the engine answers, "" where that is not known.
+	Endpoint string
+	// Contained: the task runs in a container of its own, which docker: in its .dig
+	// file asks for, and what it keeps outside of the project ends with it.
+	Contained bool
 
 	// child is the process that the engine started, and above are those whose end
 	// means that the engine is gone; both empty where they are not known.
@@ -93,10 +99,12 @@ func Detect(asked Name, getenv func(string) string, line []Process) Engine {
 	switch name {
 	case Digdag:
 		e = digdag(getenv, line)
-		e.Identity.Link = digdagLink(getenv(DigdagEndpoint), e.Identity)
+		e.Endpoint = getenv(DigdagEndpoint)
+		e.Identity.Link = digdagLink(e.Endpoint, e.Identity)
 	case Airflow:
 		e = airflow(getenv, line)
-		e.Identity.Link = airflowLink(getenv(AirflowEndpoint), e.Identity, e.Airflow3)
+		e.Endpoint = getenv(AirflowEndpoint)
+		e.Identity.Link = airflowLink(e.Endpoint, e.Identity, e.Airflow3)
 	}
 	e.Identity.Instance = getenv("OUTRIDER_INSTANCE")
 	return e
@@ -119,6 +127,9 @@ func digdag(getenv func(string) string, line []Process) Engine {
 		Session: getenv("session_uuid"), LogicalTime: getenv("session_time"),
 		Workflow: workflowOf(getenv("task_name")),
 	}}
+	// sh> has every parameter in its environment, docker: among them, as JSON. What
+	// stands in the file system does not tell: the whole Digdag may run in a container.
+	e.Contained = strings.HasPrefix(strings.TrimSpace(getenv("docker")), "{")
 	if i, ok := digdagChild(line); ok {
 		e.child = line[i].PID
 		e.Identity.TaskID, e.Identity.Delivery, _ = line[i].script()

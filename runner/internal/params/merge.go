@@ -25,11 +25,38 @@ func (m *merger) read(from Sources) {
 		return
 	}
 	m.tree = tree
-	name := "stdin"
-	if from.name() != name {
-		name = "file " + from.name()
+	name := from.name()
+	switch {
+	case from.Templated:
+		m.spelt(m.schema.top(), tree)
+	case name != "stdin":
+		name = "file " + name
 	}
 	m.origins.put(nil, name)
+}
+
+// spelt returns v with texts read as those of the command line are, but where the
+// schema does not say what it wants.
+func (m *merger) spelt(n node, v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, one := range v {
+			v[key] = m.spelt(m.schema.key(n, key), one)
+		}
+	case []any:
+		items := m.schema.items(n)
+		for i, one := range v {
+			v[i] = m.spelt(items(i), one)
+		}
+	case string:
+		if len(n.types()) == 0 {
+			return v
+		}
+		if read, err := convert(n, v); err == nil {
+			return read // else the check says what was wanted
+		}
+	}
+	return v
 }
 
 func (m *merger) set(sets []string) {

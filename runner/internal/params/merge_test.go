@@ -292,3 +292,38 @@ func TestRecursiveSchema(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+// TestTemplated: a template makes a text of all that it is given, so a text stands for
+// what it spells where no text is wanted.
+func TestTemplated(t *testing.T) {
+	const schema = `{"type":"object","additionalProperties":false,"properties":{
+		"count":{"type":["integer","null"]},"on":{"type":"boolean"},"share":{"type":"number"},"text":{"type":"string"},
+		"tags":{"type":"array","items":{"type":"string"}},"ids":{"type":"array","items":{"type":"integer"}},
+		"map":{"type":"object","additionalProperties":{"type":"integer"}},"any":{},"either":{"type":["string","integer"]}}}`
+	merge := func(text string) (Resolved, error) {
+		return Merge([]byte(schema), Sources{File: []byte(text), FileName: "with", Templated: true})
+	}
+	for text, want := range map[string]string{
+		`{"count":"5","on":"true","share":"0.5","text":"5"}`:           `{"count":5,"on":true,"share":0.5,"text":"5"}`,
+		`{"count":"null","any":"5","either":"5"}`:                      `{"any":"5","count":null,"either":"5"}`,
+		`{"tags":"[\"a\",\"b,c\"]","ids":["1",2],"map":{"a":"1"}}`:     `{"ids":[1,2],"map":{"a":1},"tags":["a","b,c"]}`,
+		`{"map":"{\"a\":1}","tags":["[]","5"],"text":"{\"a\": true}"}`: `{"map":{"a":1},"tags":["[]","5"],"text":"{\"a\": true}"}`,
+	} {
+		if r, err := merge(text); err != nil || string(r.JSON) != want {
+			t.Errorf("%s:\n got %s, %v\nwant %s", text, r.JSON, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		`{"count":"five"}`: `count: got string "five", want integer or null (from with)`,
+		`{"tags":"[a"}`:    `tags: got string "[a", want array`,
+		`["a"]`:            "with: holds ",
+		`{"cuont":"5"}`:    "count",
+	} {
+		if _, err := merge(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+	if _, err := Merge([]byte(schema), Sources{File: []byte(`{"count":"5"}`), FileName: "p.json"}); err == nil {
+		t.Error("a text of a file is taken for a number")
+	}
+}

@@ -14,6 +14,10 @@ type Sources struct {
 	File []byte
 	// FileName is the file's name, by whose extension it is read; "" or "-" is stdin.
 	FileName string
+	// Templated: File is JSON whose texts an engine's templates have filled in, which
+	// make a text of whatever they are given. One stands for the value that it spells
+	// where the schema wants no text. FileName is then the name of its place.
+	Templated bool
 	// Sets are the values of --set, such as retry.max=5.
 	Sets []string
 	// Flags are the component flags, as ParseArgs returns them.

@@ -70,6 +70,18 @@ func isReference(s string) bool {
 	return strings.HasPrefix(s, "env:") || strings.HasPrefix(s, "file:")
 }
 
+// Value is text, or what it refers to when it is a reference.
+func (l Lookup) Value(ctx context.Context, text string) (string, error) {
+	if !isReference(text) {
+		return text, nil
+	}
+	value, err := l.resolve(ctx, text)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", text, err)
+	}
+	return value, nil
+}
+
 // resolve never puts what it read into an error.
 func (l Lookup) resolve(ctx context.Context, reference string) (string, error) {
 	value := ""

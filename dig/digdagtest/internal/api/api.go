@@ -69,11 +69,12 @@ func Handler(store *state.Store, e *engine.Engine, cfg Config) http.Handler {
 		"GET /api/projects/{id}/secrets":                 missing("secrets"),
 		"PUT /api/projects/{id}/secrets/{key}":           missing("secrets"),
 		"DELETE /api/projects/{id}/secrets/{key}":        missing("secrets"),
-		"POST /api/schedules/{id}/skip":                  missing("skipping schedules"),
-		"POST /api/schedules/{id}/backfill":              missing("backfill"),
-		"GET /api/workflows/{id}/truncated_session_time": missing("truncated_session_time"),
+		"POST /api/schedules/{id}/skip":                  s.skipSchedule,
+		"POST /api/schedules/{id}/backfill":              s.backfill,
+		"GET /api/workflows/{id}/truncated_session_time": s.truncatedTime,
 		"GET /api/project":                               missing("/api/project"),
 		"GET /api/workflow":                              missing("/api/workflow"),
+		"POST /double/sessions":                          s.seed,
 		"GET /api/projects/{id}/workflow":                missing("/api/projects/{id}/workflow"),
 	} {
 		mux.Handle(pattern, s.serve(h))
@@ -151,6 +152,7 @@ func answerError(w http.ResponseWriter, err error) {
 		own     httpError
 		taken   conflict
 		absent  engine.MissingError
+		blocked engine.ConflictError
 		limited engine.LimitError
 	)
 	status := http.StatusBadRequest
@@ -170,6 +172,8 @@ func answerError(w http.ResponseWriter, err error) {
 		}
 	case errors.As(err, &absent):
 		status = http.StatusNotFound
+	case errors.As(err, &blocked):
+		status = http.StatusConflict
 	case errors.As(err, &limited):
 	}
 	answer(w, status, map[string]any{"message": err.Error(), "status": status})
@@ -223,6 +227,15 @@ func (s *server) version(*http.Request) (any, error) {
 
 func (s *server) versionCheck(*http.Request) (any, error) {
 	return map[string]any{"serverVersion": Version, "upgradeRecommended": false, "apiCompatible": true}, nil
+}
+
+// seed is the double's own: it makes a history.
+func (s *server) seed(r *http.Request) (any, error) {
+	count, err := queryID(r, "count", 0)
+	if err != nil {
+		return nil, err
+	}
+	return object(), s.engine.Seed(int(count))
 }
 
 // pathID reads the id in the path; what is no number is no resource.

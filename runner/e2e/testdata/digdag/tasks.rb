@@ -1,0 +1,1 @@
+# What require: tasks names.
