@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"net/url"
@@ -72,10 +71,4 @@ func (c *Client) projectNames(ctx context.Context) (names []string, err error) {
 		names = append(names, p.Name)
 	}
 	return names, err
-}
-
-// isMissing reports whether the server says that there is no such thing.
-func isMissing(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Code == CodeNotFound
 }
