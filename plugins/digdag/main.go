@@ -10,4 +10,13 @@ package main
 
 import "github.com/outrider-run/outrider/sdk"
 
-func main() { sdk.Serve() }
+func main() {
+	sdk.Serve(
+		startComponent(),
+		retryComponent(),
+		killComponent(),
+		waitComponent(),
+		logsComponent(),
+		scheduleComponent(),
+	)
+}

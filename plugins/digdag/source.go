@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/outrider-run/outrider/plugins/digdag/client"
+	"github.com/outrider-run/outrider/plugins/digdag/internal/address"
 	"github.com/outrider-run/outrider/sdk"
 )
 
@@ -78,6 +79,9 @@ func (s source) open(run *sdk.Run) (*client.Client, error) {
 // again cannot help, and no sooner than the server allows.
 func told(doing string, err error) error {
 	var e *client.Error
+	if missing := (*address.Missing)(nil); errors.As(err, &missing) {
+		return sdk.Permanent(sdk.Code(client.CodeNotFound, fmt.Errorf("%s: %w", doing, err)))
+	}
 	if !errors.As(err, &e) {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
