@@ -56,7 +56,7 @@ func stateOf(f client.Flags) observe.State {
 // attemptTask is a task as all engines' tasks are told.
 func attemptTask(t client.Task) observe.Task {
 	out := observe.Task{
-		Name: t.FullName, Group: t.IsGroup, State: taskState(t), Word: string(t.State), Type: operator(t.Config),
+		Name: t.FullName, Group: t.IsGroup, State: taskStands(t), Word: string(t.State), Type: operatorOf(t.Config),
 		Started: t.StartedAt, RetryAt: t.RetryAt, Error: t.Error.Message,
 	}
 	if t.State.Done() {
@@ -72,7 +72,7 @@ func attemptTask(t client.Task) observe.Task {
 	return out
 }
 
-func taskState(t client.Task) observe.State {
+func taskStands(t client.Task) observe.State {
 	switch t.State {
 	case client.TaskSuccess:
 		return observe.Success
@@ -89,8 +89,8 @@ func taskState(t client.Task) observe.State {
 	return observe.Running
 }
 
-// operator is what a task does: sh>, py>, …; "" of a group.
-func operator(config json.RawMessage) string {
+// operatorOf is what a task does: sh>, py>, …; "" of a group.
+func operatorOf(config json.RawMessage) string {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(config, &fields) != nil {
 		return ""

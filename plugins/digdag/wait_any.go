@@ -12,8 +12,8 @@ import (
 	"github.com/outrider-run/outrider/sdk/observe"
 )
 
-// tasksOf is how many attempts, the newest, are looked at for a task since a time.
-const tasksOf = 20
+// tasksIn is how many attempts, the newest, are looked at for a task since a time.
+const tasksIn = 20
 
 // since waits for a success of any session that ended since a time.
 func (f *follower) since(ctx context.Context, a address.Address, text string) (waitOutput, error) {
@@ -72,7 +72,7 @@ func (f *follower) since(ctx context.Context, a address.Address, text string) (w
 // decides on a failure.
 func (f *follower) taskSince(ctx context.Context, attempts []client.Attempt, from time.Time) (client.Attempt, *observe.Task, string, error) {
 	note, failure := "none was there since "+from.Format(time.RFC3339), error(nil)
-	for i, a := range attempts[:min(len(attempts), tasksOf)] {
+	for i, a := range attempts[:min(len(attempts), tasksIn)] {
 		v, t, said, err := f.one(ctx, a)
 		// One that was taken over from an earlier attempt has that one's time.
 		if v == succeeded && !t.UpdatedAt.Before(from) {

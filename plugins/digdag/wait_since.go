@@ -51,7 +51,11 @@ func (s since) in(zone *time.Location, now time.Time) time.Time {
 	now = now.In(zone)
 	y, m, d := now.Date()
 	wall := func(y int, m time.Month, d int, clock time.Duration) time.Time {
-		return time.Date(y, m, d, 0, 0, int(clock/time.Second), 0, zone)
+		at := time.Date(y, m, d, 0, 0, int(clock/time.Second), 0, zone)
+		if shown := time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute + time.Duration(at.Second())*time.Second; shown != clock {
+			return time.Date(y, m, d, 0, 0, 0, 0, zone).Add(clock) // the clock skips it: as much later, as the server has it
+		}
+		return at
 	}
 	switch {
 	case s.isClock:
@@ -62,8 +66,8 @@ func (s since) in(zone *time.Location, now time.Time) time.Time {
 	case s.at.Kind == address.Today:
 		return wall(y, m, d, 0)
 	case s.at.Kind == address.Date, s.at.Kind == address.Local:
-		t := s.at.Time
-		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, zone)
+		ty, tm, td := s.at.Time.Date()
+		return wall(ty, tm, td, s.at.Time.Sub(s.at.Time.Truncate(24*time.Hour)))
 	case s.at.Kind == address.Instant:
 		return s.at.Time
 	}
