@@ -130,7 +130,7 @@ func (r *logReading) output(c *client.Client, a client.Attempt) logsOutput {
 	unfinished := 0
 	for _, f := range r.files {
 		out.Files = append(out.Files, f.about)
-		if !f.about.Whole {
+		if !f.about.Whole && f.about.Error == "" {
 			unfinished++
 		}
 	}
@@ -140,7 +140,7 @@ func (r *logReading) output(c *client.Client, a client.Attempt) logsOutput {
 	case len(r.files) == 0:
 		out.Note = "there are no log files yet"
 	case unfinished > 0:
-		out.Note = fmt.Sprintf("%d files are unfinished: their tasks run, or the server died with them; the last lines may be missing", unfinished)
+		out.Note = fmt.Sprintf("%d file(s) are unfinished: their tasks run, or the server died with them; the last lines may be missing", unfinished)
 	}
 	return out
 }
