@@ -3,7 +3,7 @@ package client
 import (
 	"context"
 	"iter"
-	"time"
+	"net/url"
 )
 
 // AttemptFilter says which attempts, and how many at once. The API filters by no
@@ -25,80 +25,78 @@ type AttemptFilter struct {
 // Attempts are attempts by id, descending (GET /api/attempts). A page is asked for
 // when it is needed.
 func (c *Client) Attempts(ctx context.Context, f AttemptFilter) iter.Seq2[Attempt, error] {
-	return func(yield func(Attempt, error) bool) { yield(Attempt{}, errLater) }
+	p, err := c.attempts(f)
+	if err != nil {
+		return failed[Attempt](err)
+	}
+	return all(ctx, c, p)
 }
 
 // AttemptsPage is one page of Attempts, from the newest below f.Before: one
-// request. Fewer than asked for (100 by default) means that there are no more.
+// request. Fewer than asked for (100 by default) means that there are no more,
+// unless the server allows only fewer.
 func (c *Client) AttemptsPage(ctx context.Context, f AttemptFilter) ([]Attempt, error) {
-	return nil, errLater
+	p, err := c.attempts(f)
+	if err != nil {
+		return nil, err
+	}
+	items, _, err := page(ctx, c, p, p.after)
+	return items, err
+}
+
+func (c *Client) attempts(f AttemptFilter) (paged[Attempt], error) {
+	p := paged[Attempt]{
+		call: read("/api/attempts"), name: "attempts", id: func(a Attempt) ID { return a.ID },
+		after: f.Before, descending: true, size: defaultPage, most: &c.mostAttempts,
+	}
+	p.call.query = url.Values{}
+	for name, value := range map[string]string{"project": f.Project, "workflow": f.Workflow} {
+		if value != "" {
+			p.call.query.Set(name, value)
+		}
+	}
+	if f.IncludeRetried {
+		p.call.query.Set("include_retried", "true") // 1 would be false
+	}
+	switch {
+	case f.Workflow != "" && f.Project == "":
+		return p, c.refuse(p.call, "a workflow is given and no project; the server would ignore it")
+	case f.PageSize < 0:
+		return p, c.refuse(p.call, "a page of %d", f.PageSize)
+	case f.PageSize > 0:
+		p.size, p.param = f.PageSize, "page_size"
+	}
+	if f.Before != "" {
+		return p, c.ids(p.call, f.Before)
+	}
+	return p, nil
 }
 
 // Attempt is an attempt by id, also of a deleted project (GET /api/attempts/{id}).
-func (c *Client) Attempt(ctx context.Context, id ID) (Attempt, error) { return Attempt{}, errLater }
+func (c *Client) Attempt(ctx context.Context, id ID) (Attempt, error) {
+	q := read("/api/attempts/" + string(id))
+	if err := c.ids(q, id); err != nil {
+		return Attempt{}, err
+	}
+	return get[Attempt](ctx, c, q)
+}
 
 // Retries are all attempts of the session that an attempt is of, itself included,
 // the first one first (GET /api/attempts/{id}/retries).
-func (c *Client) Retries(ctx context.Context, id ID) ([]Attempt, error) { return nil, errLater }
+func (c *Client) Retries(ctx context.Context, id ID) ([]Attempt, error) {
+	q := read("/api/attempts/" + string(id) + "/retries")
+	if err := c.ids(q, id); err != nil {
+		return nil, err
+	}
+	return listed[Attempt](ctx, c, q, "attempts")
+}
 
 // Tasks are all tasks of an attempt by id, ascending. An attempt that waits in a
 // backfill has none (GET /api/attempts/{id}/tasks).
-func (c *Client) Tasks(ctx context.Context, attempt ID) ([]Task, error) { return nil, errLater }
-
-// StartRequest asks for an attempt.
-type StartRequest struct {
-	// Workflow is the id of a definition, which says what runs: Workflow.ID.
-	Workflow ID
-	// SessionTime, cut to whole seconds, the workflow and the project are what a
-	// session is known by.
-	SessionTime time.Time
-	// RetryAttemptName makes another attempt of a session that there is; "" the
-	// first one. The server accepts one even while an earlier attempt runs.
-	RetryAttemptName string
-	// Params become a JSON object; nil is an empty one.
-	Params any
-	// Resume takes over what an earlier attempt has done; nil runs all.
-	Resume *Resume
+func (c *Client) Tasks(ctx context.Context, attempt ID) ([]Task, error) {
+	q := read("/api/attempts/" + string(attempt) + "/tasks")
+	if err := c.ids(q, attempt); err != nil {
+		return nil, err
+	}
+	return listed[Task](ctx, c, q, "tasks")
 }
-
-// Resume says which tasks of an earlier attempt need not run again.
-type Resume struct {
-	Attempt ID
-	// From is the task, or the end of its full name, that runs again with all after
-	// it. "" runs what did not succeed.
-	From string
-}
-
-// Started is the answer to Start.
-type Started struct {
-	Attempt Attempt
-	// Existed says that there was such an attempt already (Digdag's 409): Attempt is
-	// that one, with its own params, and nothing was started.
-	Existed bool
-	// Unsure says with Existed that an earlier try of this very call got no answer:
-	// the attempt may be of that one.
-	Unsure bool
-}
-
-// Start starts an attempt (PUT /api/attempts). It is retried: one of the same
-// workflow, session time and RetryAttemptName is never started twice, the server
-// has a unique key on them.
-func (c *Client) Start(ctx context.Context, r StartRequest) (Started, error) {
-	return Started{}, errLater
-}
-
-// KillResult is the answer to Kill.
-type KillResult struct {
-	// Attempt is as it is after the kill, read again: the server's own answer shows
-	// it as it was before.
-	Attempt Attempt
-	// Accepted is false where there is nothing to kill (Digdag's 409): the attempt
-	// is done, or waits in a backfill and has no tasks yet, which Attempt.Done tells
-	// apart.
-	Accepted bool
-}
-
-// Kill asks for an attempt's end. Digdag stops no process: what runs goes on to
-// its end, and only what has not been begun is left out
-// (POST /api/attempts/{id}/kill).
-func (c *Client) Kill(ctx context.Context, id ID) (KillResult, error) { return KillResult{}, errLater }

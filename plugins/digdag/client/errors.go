@@ -64,6 +64,9 @@ type Error struct {
 	Sent bool
 	// Err is what net/http or the decoder says, nil where a status says it all.
 	Err error
+
+	// final says that no other try mends it.
+	final bool
 }
 
 func (e *Error) Error() string {
