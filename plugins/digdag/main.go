@@ -10,4 +10,9 @@ package main
 
 import "github.com/outrider-run/outrider/sdk"
 
-func main() { sdk.Serve() }
+func main() {
+	sdk.Serve(
+		digdagObserve(),
+		digdagStatus(),
+	)
+}
