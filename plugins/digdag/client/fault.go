@@ -31,6 +31,9 @@ func (e *Error) again(q call) bool {
 func (c *Client) judge(base string, q call, got *http.Response, body []byte) *Error {
 	status, page := got.StatusCode, isPage(got.Header, body)
 	said := saidIn(body)
+	if kind := got.Header.Get("Content-Type"); said == "" && !page && (kind == "" || strings.HasPrefix(kind, "text/plain")) {
+		said = oneLine(string(body[:min(len(body), 400)])) // of a proxy, mostly
+	}
 	e := &Error{Endpoint: base, Method: q.method, Path: q.path, Status: status}
 	set := func(code, hint string) *Error {
 		text := fmt.Sprintf("%d %s", status, strings.ToLower(http.StatusText(status)))
@@ -63,7 +66,7 @@ func (c *Client) judge(base string, q call, got *http.Response, body []byte) *Er
 		return set(CodeRateLimited, "")
 	case status == http.StatusBadRequest && strings.HasPrefix(said, "Too many attempts running"):
 		return set(CodeTooManyAttempts, "wait until some have ended, or raise executor.attempt_max_run on the server")
-	case status == http.StatusNotFound && page:
+	case status == http.StatusNotFound && saidIn(body) == "" && len(body) > 0:
 		return set(CodeNotDigdag, elsewhere)
 	case status == http.StatusNotFound && said == "":
 		return set(CodeNotFound, "a Digdag server says so of an id that it cannot have; else "+elsewhere)

@@ -80,7 +80,10 @@ func (c *Client) Start(ctx context.Context, r StartRequest) (Started, error) {
 		return Started{}, conflict(q, a, said)
 	}
 	attempt, err := one[Attempt](q, a)
-	return Started{Attempt: attempt, Existed: existed, Unsure: existed && a.unsure}, err
+	if err != nil {
+		return Started{}, err
+	}
+	return Started{Attempt: attempt, Existed: existed, Unsure: existed && a.unsure}, nil
 }
 
 // KillResult is the answer to Kill.
