@@ -51,7 +51,7 @@ func (m *memory) commit(n int64) {
 	delete(m.late, n)
 	m.rows[n] = client.Attempt{
 		ID: idOf(n), Index: 1, SessionID: idOf(n), SessionUUID: fmt.Sprintf("%d-%d", m.life, n), CreatedAt: m.now, SessionTime: m.now,
-		Project: client.Ref{ID: "1", Name: "p"}, Workflow: client.Ref{Name: "w"}, Params: []byte("{}"),
+		Project: client.Ref{ID: "1", Name: "p"}, Workflow: client.Ref{ID: "1", Name: "w"}, Params: []byte("{}"),
 	}
 }
 
