@@ -259,8 +259,9 @@ func isMissing(err error) bool {
 	return errors.As(err, &e) && e.Code == client.CodeNotFound
 }
 
-// ofDatabase reports whether a server that answers has trouble behind it.
+// ofDatabase reports whether a server that answers cannot list its attempts: there is
+// trouble behind it.
 func ofDatabase(err error) bool {
 	var e *client.Error
-	return errors.As(err, &e) && (e.Code == client.CodeServerError || e.Code == client.CodeTimeout)
+	return errors.As(err, &e) && e.Path == "/api/attempts" && (e.Code == client.CodeServerError || e.Code == client.CodeTimeout)
 }

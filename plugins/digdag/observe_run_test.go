@@ -25,11 +25,11 @@ func TestRunOfARecordedAttempt(t *testing.T) {
 
 func TestStateOfAnAttempt(t *testing.T) {
 	for flags, want := range map[client.Flags]observe.State{
-		{}:                      observe.Running,
-		{CancelRequested: true}: observe.Cancelling,
-		{Done: true}:            observe.Failed,
-		{Done: true, CancelRequested: true}:                observe.Cancelled,
-		{Done: true, Success: true}:                        observe.Success,
+		{}:                                  observe.Running,
+		{CancelRequested: true}:             observe.Cancelling,
+		{Done: true}:                        observe.Failed,
+		{Done: true, CancelRequested: true}: observe.Cancelled,
+		{Done: true, Success: true}:         observe.Success,
 		{Done: true, Success: true, CancelRequested: true}: observe.Success, // the cancel came late
 	} {
 		if got := attemptState(flags); got != want {

@@ -245,8 +245,10 @@ func TestTailOfALog(t *testing.T) {
 func TestLastLog(t *testing.T) {
 	at := func(s int64) time.Time { return time.Unix(s, 0) }
 	files := []client.LogFile{
-		{Name: "b1", TaskName: "+w+b", Time: at(9)}, {Name: "a1", TaskName: "+w+a", Time: at(5)},
-		{Name: "a2", TaskName: "+w+a", Time: at(7)}, {Name: "a+1", TaskName: "+w+a+more", Time: at(8)},
+		{Name: "b1", TaskName: "+w+b", Time: at(9)},
+		{Name: "a1", TaskName: "+w+a", Time: at(5)},
+		{Name: "a2", TaskName: "+w+a", Time: at(7)},
+		{Name: "a+1", TaskName: "+w+a+more", Time: at(8)},
 	}
 	if f, ok := lastLog(files, "+w+a"); f.Name != "a2" || !ok {
 		t.Errorf("%+v, %v", f, ok)

@@ -97,7 +97,7 @@ func TestStatusFaults(t *testing.T) {
 		state               sdktest.State
 		code, contains      string
 	}{
-		{"no address", "demo", "", nil, sdktest.Permanent, "", "there is no / between project and workflow"},
+		{"no address", "demo", "", nil, sdktest.Permanent, "bad_params", "there is no / between project and workflow"},
 		{"no project", "demo/retry", "/api/projects", answer(200, js, `{"projects":[]}`), sdktest.Permanent, "not_found", "find demo/retry: "},
 		{"a project like it", "dem/retry", "/api/projects", nearProjects, sdktest.Permanent, "not_found", "demo"},
 		{"another workflow's attempt", "demo/other@34", "", nil, sdktest.Permanent, "not_found", "attempt 34 is of demo/retry, not of demo/other"},
