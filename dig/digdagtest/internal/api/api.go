@@ -69,9 +69,9 @@ func Handler(store *state.Store, e *engine.Engine, cfg Config) http.Handler {
 		"GET /api/projects/{id}/secrets":                 missing("secrets"),
 		"PUT /api/projects/{id}/secrets/{key}":           missing("secrets"),
 		"DELETE /api/projects/{id}/secrets/{key}":        missing("secrets"),
-		"POST /api/schedules/{id}/skip":                  missing("skipping schedules"),
-		"POST /api/schedules/{id}/backfill":              missing("backfill"),
-		"GET /api/workflows/{id}/truncated_session_time": missing("truncated_session_time"),
+		"POST /api/schedules/{id}/skip":                  s.skipSchedule,
+		"POST /api/schedules/{id}/backfill":              s.backfill,
+		"GET /api/workflows/{id}/truncated_session_time": s.truncatedTime,
 		"GET /api/project":                               missing("/api/project"),
 		"GET /api/workflow":                              missing("/api/workflow"),
 		"GET /api/projects/{id}/workflow":                missing("/api/projects/{id}/workflow"),
@@ -151,6 +151,7 @@ func answerError(w http.ResponseWriter, err error) {
 		own     httpError
 		taken   conflict
 		absent  engine.MissingError
+		blocked engine.ConflictError
 		limited engine.LimitError
 	)
 	status := http.StatusBadRequest
@@ -170,6 +171,8 @@ func answerError(w http.ResponseWriter, err error) {
 		}
 	case errors.As(err, &absent):
 		status = http.StatusNotFound
+	case errors.As(err, &blocked):
+		status = http.StatusConflict
 	case errors.As(err, &limited):
 	}
 	answer(w, status, map[string]any{"message": err.Error(), "status": status})

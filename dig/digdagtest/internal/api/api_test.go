@@ -19,20 +19,17 @@ func TestWhatIsNotInTheDoubleIsRefusedByName(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	e, err := engine.New(store, engine.Config{TempDir: t.TempDir(), Output: io.Discard, Heartbeat: time.Minute, ExpireInterval: time.Minute})
+	e, err := engine.New(store, engine.Config{TempDir: t.TempDir(), Output: io.Discard, Heartbeat: time.Minute, ExpireInterval: time.Minute, ReapInterval: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Drain(t.Context())
 	handler := Handler(store, e, Config{MaxAttemptsPage: 100, MaxSessionsPage: 100})
 	for request, want := range map[string]string{
-		"GET /api/projects/1/secrets":                            "secrets: not in the double of Digdag",
-		"PUT /api/projects/1/secrets/k":                          "secrets: not in the double of Digdag",
-		"POST /api/schedules/1/backfill":                         "backfill: not in the double of Digdag",
-		"POST /api/schedules/1/skip":                             "skipping schedules: not in the double of Digdag",
-		"GET /api/workflows/1/truncated_session_time":            "truncated_session_time: not in the double of Digdag",
-		"GET /api/workflows?search_project_name=true":            "search_project_name: not in the double of Digdag",
-		"PUT /api/projects?project=p&revision=r&schedule_from=x": "schedule_from: not in the double of Digdag",
+		"GET /api/projects/1/secrets":                             "secrets: not in the double of Digdag",
+		"PUT /api/projects?project=p&revision=r&clear_schedule=w": "clear_schedule: not in the double of Digdag",
+		"GET /api/workflow":                                       "/api/workflow: not in the double of Digdag",
+		"PUT /api/projects/1/secrets/k":                           "secrets: not in the double of Digdag",
 	} {
 		method, path, _ := strings.Cut(request, " ")
 		r := httptest.NewRequest(method, path, nil)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/outrider-run/outrider/dig/digdagtest/internal/dig"
 	"github.com/outrider-run/outrider/dig/digdagtest/internal/engine"
@@ -22,7 +23,14 @@ func (s *server) putProject(r *http.Request) (any, error) {
 		return nil, httpError{http.StatusBadRequest, "RESTEASY003065: Cannot consume content type"}
 	}
 	name, revision := r.URL.Query().Get("project"), r.URL.Query().Get("revision")
-	for _, key := range []string{"schedule_from", "clear_schedule", "clear_schedule_all"} {
+	from := time.Now()
+	if text := r.URL.Query().Get("schedule_from"); text != "" {
+		var err error
+		if from, err = time.Parse(time.RFC3339, text); err != nil {
+			return nil, httpError{status: http.StatusNotFound}
+		}
+	}
+	for _, key := range []string{"clear_schedule", "clear_schedule_all"} {
 		if r.URL.Query().Has(key) {
 			return missing(key)(r)
 		}
@@ -50,7 +58,7 @@ func (s *server) putProject(r *http.Request) (any, error) {
 		return nil, err
 	}
 	var shape any
-	_, err = s.engine.Push(name, revision, defs, data, md5Text(data))
+	_, err = s.engine.Push(name, revision, defs, data, md5Text(data), from)
 	if err != nil {
 		var taken engine.TakenError
 		if errors.As(err, &taken) {

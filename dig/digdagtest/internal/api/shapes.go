@@ -72,6 +72,16 @@ func attemptShape(st *state.State, a *state.Attempt) *conf.Object {
 		"createdAt", instant(a.CreatedAt), "finishedAt", optional(a.FinishedAt))
 }
 
+// dryShape is an attempt that a backfill would make.
+func dryShape(st *state.State, sc *state.Schedule, at time.Time, name string) *conf.Object {
+	return object("status", "running", "id", "0", "index", 0, "project", idAndName(st, sc.ProjectID),
+		"workflow", object("name", sc.Workflow, "id", idText(sc.WorkflowID)), "sessionId", "0", "sessionUuid", dryUUID,
+		"sessionTime", zoned(at, st.Workflows[sc.WorkflowID].TimeZone), "retryAttemptName", name,
+		"done", false, "success", false, "cancelRequested", false, "params", object(), "createdAt", instant(time.Now()), "finishedAt", nil)
+}
+
+const dryUUID = "00000000-0000-0000-0000-000000000000"
+
 func retryName(a *state.Attempt) any {
 	if a.RetryName == "" {
 		return nil

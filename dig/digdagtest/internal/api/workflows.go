@@ -54,9 +54,7 @@ func (s *server) workflows(r *http.Request) (any, error) {
 		return nil, err
 	}
 	q := r.URL.Query()
-	if q.Get("search_project_name") == "true" {
-		return missing("search_project_name")(r)
-	}
+	pattern, withProject := q.Get("name_pattern"), strings.EqualFold(q.Get("search_project_name"), "true")
 	descending := q.Get("order") == "desc"
 	if order := q.Get("order"); order != "" && order != "asc" && !descending {
 		return nil, engine.InvalidError("parameter 'order' must be either 'asc' or 'desc'")
@@ -71,7 +69,8 @@ func (s *server) workflows(r *http.Request) (any, error) {
 			w := st.Workflows[id]
 			newest := st.LatestRevision(w.ProjectID).ID == w.RevisionID && st.Projects[w.ProjectID].DeletedAt == nil
 			further := last == 0 || (descending && id < last) || (!descending && id > last)
-			if newest && further && int64(len(shapes)) < count && strings.Contains(w.Name, q.Get("name_pattern")) {
+			named := strings.Contains(w.Name, pattern) || (withProject && strings.Contains(st.Projects[w.ProjectID].Name, pattern))
+			if newest && further && int64(len(shapes)) < count && named {
 				shapes = append(shapes, workflowShape(st, w))
 			}
 		}
@@ -95,73 +94,35 @@ func (s *server) workflow(r *http.Request) (v any, err error) {
 	return v, err
 }
 
-func (s *server) schedules(r *http.Request) (v any, err error) {
-	after, err := queryID(r, "last_id", 0)
-	if err != nil {
-		return nil, err
-	}
-	project := int64(0)
-	if r.PathValue("id") != "" {
-		if project, err = pathID(r); err != nil {
-			return nil, err
-		}
-	}
-	s.store.View(func(st *state.State) {
-		if project != 0 {
-			if _, err = live(st, project); err != nil {
-				return
-			}
-		}
-		var shapes []any
-		for _, id := range state.IDs(st.Schedules) {
-			sc := st.Schedules[id]
-			if sc.Workflow == "" || st.Projects[sc.ProjectID].DeletedAt != nil || id <= after || len(shapes) == 100 ||
-				(project != 0 && sc.ProjectID != project) || (r.URL.Query().Has("workflow") && r.URL.Query().Get("workflow") != sc.Workflow) {
-				continue
-			}
-			shapes = append(shapes, scheduleShape(st, sc, false))
-		}
-		v = list("schedules", shapes)
-	})
-	return v, err
-}
-
-func (s *server) schedule(r *http.Request) (any, error) { return s.oneSchedule(r, false) }
-
-func (s *server) oneSchedule(r *http.Request, summary bool) (v any, err error) {
+// truncatedTime computes a session time in the zone and schedule of a workflow.
+func (s *server) truncatedTime(r *http.Request) (v any, err error) {
 	id, err := pathID(r)
 	if err != nil {
 		return nil, err
 	}
+	q := r.URL.Query()
+	if !q.Has("session_time") {
+		return nil, engine.InvalidError("session_time= is required")
+	}
+	mode := q.Get("mode")
+	if !slices.Contains([]string{"", "day", "hour", "schedule", "next_schedule"}, mode) {
+		return nil, httpError{status: http.StatusNotFound}
+	}
 	s.store.View(func(st *state.State) {
-		sc := st.Schedules[id]
-		if sc == nil || sc.Workflow == "" {
-			err = engine.MissingError(fmt.Sprintf("schedule id=%d", id))
+		w := st.Workflows[id]
+		if w == nil {
+			err = engine.MissingError(fmt.Sprintf("workflow id=%d", id))
 			return
 		}
-		if _, err = live(st, sc.ProjectID); err == nil {
-			v = scheduleShape(st, sc, summary)
+		at, timeErr := localTime(q.Get("session_time"), w.TimeZone)
+		if timeErr != nil {
+			err = httpError{status: http.StatusNotFound}
+			return
+		}
+		if at, err = engine.SessionTime(w, at, mode); err == nil {
+			v = object("project", idAndName(st, w.ProjectID), "revision", st.Revisions[w.RevisionID].Name,
+				"sessionTime", zoned(at, w.TimeZone), "timezone", w.TimeZone)
 		}
 	})
 	return v, err
-}
-
-func (s *server) disableSchedule(r *http.Request) (any, error) { return s.setDisabled(r, true) }
-
-func (s *server) enableSchedule(r *http.Request) (any, error) {
-	if r.ContentLength > 2 {
-		return nil, httpError{http.StatusNotImplemented, "skipSchedule and nextTime: not in the double of Digdag"}
-	}
-	return s.setDisabled(r, false)
-}
-
-func (s *server) setDisabled(r *http.Request, off bool) (any, error) {
-	if _, err := s.oneSchedule(r, true); err != nil {
-		return nil, err
-	}
-	id, _ := pathID(r)
-	if err := s.engine.DisableSchedule(id, off); err != nil {
-		return nil, err
-	}
-	return s.oneSchedule(r, true)
 }

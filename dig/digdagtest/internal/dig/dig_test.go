@@ -18,7 +18,6 @@ func TestWhatIsNotInTheDoubleIsRefusedByName(t *testing.T) {
 		"+g: {+a: {td>: q.sql}}":                   "+w+g+a: the operator td> is not in the double",
 		"+a: {_type: require}":                     "the operator require> is not in the double",
 		"_error: {mail>: x}\n+a: {echo>: x}":       "+w^error: the operator mail> is not in the double",
-		"sla: {time: '01:00'}\n+a: {echo>: x}":     "+w: the directive sla is not in the double",
 		"+a: {sh>: x, docker: {image: y}}":         "+w+a: the directive docker is not in the double",
 		"+g: {_secrets: {a: b}, +a: {echo>: x}}":   "+w+g: the directive _secrets is not in the double",
 		"+a: {sh>: 'x ${secret:k}'}":               "+w+a: sh>: secrets are not in the double",

@@ -35,7 +35,7 @@ func refuse(fullName string, config *conf.Object) error {
 		return fmt.Errorf("%s: the operator %s> is not in the double (it has %s)", fullName, conf.String(t), strings.Join(operators(), " "))
 	}
 	for _, k := range config.Keys() {
-		if slices.Contains([]string{"sla", "_secrets", "docker", "ecs", "kubernetes"}, k) {
+		if slices.Contains([]string{"_secrets", "docker", "ecs", "kubernetes"}, k) {
 			return fmt.Errorf("%s: the directive %s is not in the double", fullName, k)
 		}
 		if strings.Contains(conf.Text(config.Get(k)), "${secret:") {

@@ -18,7 +18,8 @@ func TestSettings(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	for text, want := range map[string]string{
-		"executor.task_ttl=4s":         "line 1: executor.task_ttl: not in the double of Digdag",
+		"executor.task_ttl=4":          "line 1: executor.task_ttl: Invalid duration: 4",
+		"executor.task_max_run=4":      "line 1: executor.task_max_run: not in the double of Digdag",
 		"\nagent.lock-retention-time=": "line 2: agent.lock-retention-time: expected a number of seconds",
 		"word":                         "line 1: expected key=value",
 		"agent.enabled=maybe":          "agent.enabled: ",

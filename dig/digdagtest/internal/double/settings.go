@@ -2,6 +2,7 @@ package double
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +24,9 @@ func readSettings(text []byte) (settings, error) {
 	s := settings{
 		engine: engine.Config{
 			LockRetention: 300 * time.Second, Heartbeat: 60 * time.Second, ExpireInterval: 10 * time.Second,
-			MaxAttempts: 100, AgentEnabled: true, ExecutorEnabled: true,
+			MaxAttempts: 100, AgentEnabled: true, ExecutorEnabled: true, SchedulerEnabled: true,
+			AttemptTTL: 7 * 24 * time.Hour, TaskTTL: 24 * time.Hour, ReapInterval: 5 * time.Second,
+			Notify: engine.Notify{Method: http.MethodPost, Headers: http.Header{}, Retries: 10, MinWait: time.Second, Max: 30 * time.Second},
 		},
 		api: api.Config{MaxAttemptsPage: 100, MaxSessionsPage: 100},
 	}
@@ -59,8 +62,16 @@ func (s *settings) set(key, value string) error {
 		return boolean(&s.engine.AgentEnabled, value)
 	case "server.executor.enabled":
 		return boolean(&s.engine.ExecutorEnabled, value)
+	case "schedule.enabled":
+		return boolean(&s.engine.SchedulerEnabled, value)
 	case "executor.attempt_max_run":
 		return number(&s.engine.MaxAttempts, value)
+	case "executor.attempt_ttl":
+		return duration(&s.engine.AttemptTTL, value)
+	case "executor.task_ttl":
+		return duration(&s.engine.TaskTTL, value)
+	case "executor.ttl_reaping_interval":
+		return duration(&s.engine.ReapInterval, value)
 	case "api.max_attempts_page_size":
 		return number(&s.api.MaxAttemptsPage, value)
 	case "api.max_sessions_page_size":
@@ -70,9 +81,56 @@ func (s *settings) set(key, value string) error {
 	case "server.authenticator.basic.password":
 		s.api.Password = value
 	default:
+		if rest, ok := strings.CutPrefix(key, "notification."); ok {
+			return s.setNotification(rest, value)
+		}
 		return fmt.Errorf("not in the double of Digdag")
 	}
 	return nil
+}
+
+func (s *settings) setNotification(key, value string) error {
+	n := &s.engine.Notify
+	switch key {
+	case "type":
+		if value != "http" && value != "shell" {
+			return fmt.Errorf("only http and shell are in the double of Digdag, not %q", value)
+		}
+	case "http.url":
+		n.URL = value
+	case "http.method":
+		n.Method = value
+	case "shell.command":
+		n.Command = value
+	case "retries":
+		var retries int
+		err := number(&retries, value)
+		n.Retries = uint(max(retries, 0))
+		return err
+	case "min_retry_wait":
+		return milliseconds(&n.MinWait, value)
+	case "max_retry_wait":
+		return milliseconds(&n.Max, value)
+	default:
+		name, ok := strings.CutPrefix(key, "http.headers.")
+		if !ok {
+			return fmt.Errorf("not in the double of Digdag")
+		}
+		n.Headers.Add(name, value)
+	}
+	return nil
+}
+
+func duration(to *time.Duration, value string) (err error) {
+	*to, err = engine.ParseDuration(value)
+	return err
+}
+
+func milliseconds(to *time.Duration, value string) error {
+	var n int
+	err := number(&n, value)
+	*to = time.Duration(n) * time.Millisecond
+	return err
 }
 
 func number(to *int, value string) (err error) {

@@ -16,15 +16,19 @@ import (
 
 // Config is what a server can be told about running tasks.
 type Config struct {
-	TempDir         string        // workspaces are made here
-	LogDir          string        // task logs go here; empty: none are kept
-	Output          io.Writer     // the server's own stdout, which commands share
-	LockRetention   time.Duration // how long a dead server's tasks stay taken
-	Heartbeat       time.Duration // how often a living one says that it has them
-	ExpireInterval  time.Duration // how often overdue locks are looked for
-	MaxAttempts     int           // open attempts at a time
-	AgentEnabled    bool          // off: tasks stay queued, which reads "running"
-	ExecutorEnabled bool          // off: no task goes anywhere
+	TempDir             string        // workspaces are made here
+	LogDir              string        // task logs go here; empty: none are kept
+	Output              io.Writer     // the server's own stdout, which commands share
+	LockRetention       time.Duration // how long a dead server's tasks stay taken
+	Heartbeat           time.Duration // how often a living one says that it has them
+	ExpireInterval      time.Duration // how often overdue locks are looked for
+	MaxAttempts         int           // open attempts at a time
+	AgentEnabled        bool          // off: tasks stay queued, which reads "running"
+	ExecutorEnabled     bool          // off: no task goes anywhere
+	SchedulerEnabled    bool          // off: no schedule runs and nothing leaves the queue
+	AttemptTTL, TaskTTL time.Duration // how long they may run
+	ReapInterval        time.Duration // how often that is looked at
+	Notify              Notify
 }
 
 // Engine drives all attempts of one server.
@@ -39,6 +43,7 @@ type Engine struct {
 	draining bool
 	work     sync.WaitGroup
 	timers   sync.WaitGroup
+	context  context.Context // ends with the engine
 	stop     context.CancelFunc
 	due      chan struct{} // something may be due: look at the clock
 }
@@ -52,7 +57,7 @@ func New(store *state.Store, cfg Config) (*Engine, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	e := &Engine{
 		store: store, cfg: cfg, agent: fmt.Sprintf("%d@%s", os.Getpid(), host),
-		now: func() time.Time { return time.Now().UTC() }, mine: map[int64]int64{}, stop: stop, due: make(chan struct{}, 1),
+		now: func() time.Time { return time.Now().UTC() }, mine: map[int64]int64{}, context: ctx, stop: stop, due: make(chan struct{}, 1),
 	}
 	if err := e.change(func(st *state.State) error { e.settleAll(st); return nil }); err != nil {
 		stop()
@@ -60,6 +65,9 @@ func New(store *state.Store, cfg Config) (*Engine, error) {
 	}
 	e.timers.Go(func() { e.every(ctx, cfg.Heartbeat, e.heartbeat) })
 	e.timers.Go(func() { e.every(ctx, cfg.ExpireInterval, e.expireLocks) })
+	if cfg.ExecutorEnabled {
+		e.timers.Go(func() { e.every(ctx, cfg.ReapInterval, e.reap) })
+	}
 	e.timers.Go(func() { e.watchClock(ctx) })
 	return e, nil
 }
@@ -132,7 +140,9 @@ func (e *Engine) watchClock(ctx context.Context) {
 		case <-timer.C:
 			e.must(func(st *state.State) {
 				e.wakeRetries(st)
+				e.missSLAs(st)
 				e.runSchedules(st)
+				e.startQueued(st)
 			})
 		}
 		e.store.View(func(st *state.State) {
@@ -151,16 +161,22 @@ func (e *Engine) nextDue(st *state.State) (time.Time, bool) {
 			next = *t
 		}
 	}
-	if !e.cfg.ExecutorEnabled {
-		return next, false
-	}
 	for _, id := range st.Open() {
+		a := st.Attempts[id]
+		if e.cfg.SchedulerEnabled && a.QueuedUntil != nil && mayLeaveQueue(st, a) {
+			sooner(a.QueuedUntil)
+		}
+		if e.cfg.ExecutorEnabled {
+			sooner(a.SLATime)
+		}
 		for _, t := range st.Tasks(id) {
-			sooner(t.RetryAt)
+			if e.cfg.ExecutorEnabled {
+				sooner(t.RetryAt)
+			}
 		}
 	}
 	for _, s := range st.Schedules {
-		if s.Runs(st) {
+		if e.cfg.SchedulerEnabled && s.Runs(st) {
 			sooner(&s.NextRun)
 		}
 	}
@@ -168,6 +184,9 @@ func (e *Engine) nextDue(st *state.State) (time.Time, bool) {
 }
 
 func (e *Engine) wakeRetries(st *state.State) {
+	if !e.cfg.ExecutorEnabled {
+		return
+	}
 	now := e.now()
 	for _, id := range st.Open() {
 		for _, t := range st.Tasks(id) {

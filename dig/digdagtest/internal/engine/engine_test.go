@@ -28,7 +28,7 @@ func TestHeartbeatKeepsTheLock(t *testing.T) {
 	logs := t.TempDir()
 	e, err := New(store, Config{
 		TempDir: t.TempDir(), LogDir: logs, Output: io.Discard, LockRetention: time.Second, Heartbeat: 10 * time.Millisecond,
-		ExpireInterval: 10 * time.Millisecond, MaxAttempts: 1, AgentEnabled: true, ExecutorEnabled: true,
+		ExpireInterval: 10 * time.Millisecond, MaxAttempts: 1, AgentEnabled: true, ExecutorEnabled: true, ReapInterval: time.Minute, AttemptTTL: time.Hour, TaskTTL: time.Hour,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +38,7 @@ func TestHeartbeatKeepsTheLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Push("p", "r", []dig.Definition{d}, emptyArchive(t), ""); err != nil {
+	if _, err := e.Push("p", "r", []dig.Definition{d}, emptyArchive(t), "", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	attempt, _, err := e.Submit(Request{WorkflowID: 1, SessionTime: time.Now(), Params: conf.New()})

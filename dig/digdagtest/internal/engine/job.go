@@ -29,6 +29,7 @@ type job struct {
 	runtime       *conf.Object // variables that Digdag sets
 	local         *conf.Object // the task's own configuration
 	stateParams   *conf.Object
+	about         notification // for a message yet to be set
 	setupError    error
 
 	log       *taskLog
@@ -42,7 +43,9 @@ func (e *Engine) newJob(st *state.State, a *state.Attempt, t *state.Task) *job {
 		engine: e, task: t.ID, attempt: a.ID, name: t.FullName, project: st.Projects[a.ProjectID].Name, projectID: a.ProjectID,
 		workflow: w.Name, session: a.SessionID, revision: w.RevisionID, canceled: t.CancelRequested,
 		given: params(st, a, t), local: t.Local.Clone(), stateParams: t.StateParams.Clone(),
+		about: note(st, a, e.now(), ""),
 	}
+	j.about.TaskName = &j.name
 	j.runtime, j.setupError = runtimeParams(st, a, t, j.given)
 	for _, later := range []string{"_check", "_error"} {
 		j.given.Delete(later)

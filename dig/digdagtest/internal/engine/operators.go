@@ -41,6 +41,14 @@ func (j *job) operate(operator string) (*conf.Object, *failure) {
 		}
 		return nil, &failure{message: message}
 	case "notify":
+		message, f := j.text(j.config, "_command")
+		if f != nil {
+			return nil, f
+		}
+		j.about.Message = message
+		if err := j.engine.notify(j.about); err != nil {
+			return nil, &failure{message: err.Error()}
+		}
 		return conf.New(), nil
 	}
 	return nil, fail(configError("the operator " + operator + "> is not in the double"))

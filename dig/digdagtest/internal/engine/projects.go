@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/outrider-run/outrider/dig/digdagtest/internal/dig"
 	"github.com/outrider-run/outrider/dig/digdagtest/internal/state"
@@ -12,8 +13,9 @@ type TakenError string
 
 func (e TakenError) Error() string { return "Resource already exists: " + string(e) }
 
-// Push stores a revision of a project, and the project if it is new.
-func (e *Engine) Push(name, revision string, defs []dig.Definition, archive []byte, md5 string) (project int64, err error) {
+// Push stores a revision of a project, and the project if it is new. Schedules
+// that have not run yet start at from.
+func (e *Engine) Push(name, revision string, defs []dig.Definition, archive []byte, md5 string, from time.Time) (project int64, err error) {
 	err = e.change(func(st *state.State) error {
 		p := st.ProjectNamed(name)
 		if p == nil {
@@ -32,7 +34,7 @@ func (e *Engine) Push(name, revision string, defs []dig.Definition, archive []by
 		for _, d := range defs {
 			workflows = append(workflows, &state.Workflow{ID: st.NextID("workflow"), ProjectID: p.ID, RevisionID: r.ID, Definition: d})
 		}
-		schedules, err := e.reschedule(st, p, workflows)
+		schedules, err := e.reschedule(st, p, workflows, from)
 		if err != nil {
 			return err
 		}
@@ -55,19 +57,6 @@ func (e *Engine) DeleteProject(id int64) error {
 		now := e.now()
 		st.Projects[id].DeletedAt = &now
 		st.Put(st.Projects[id])
-		return nil
-	})
-}
-
-// DisableSchedule turns a schedule off or on.
-func (e *Engine) DisableSchedule(id int64, off bool) error {
-	return e.change(func(st *state.State) error {
-		s := st.Schedules[id]
-		s.DisabledAt = nil
-		if now := e.now(); off {
-			s.DisabledAt = &now
-		}
-		st.Put(s)
 		return nil
 	})
 }

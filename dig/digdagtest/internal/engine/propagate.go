@@ -134,9 +134,7 @@ func (e *Engine) groupFailed(st *state.State, a *state.Attempt, t *state.Task) {
 	}
 	added := false
 	if t.ParentID == 0 {
-		alert := conf.Of("_type", "notify")
-		alert.Set("_command", "Workflow session attempt failed")
-		added = e.generate(st, a, t, "^failure-alert", alert, 0, false) != nil
+		added = e.generate(st, a, t, "^failure-alert", builtin("notify", "Workflow session attempt failed"), 0, false) != nil
 	}
 	if errorTask := e.addError(st, a, t, e.errorParams(st, t)); errorTask != nil {
 		added = true

@@ -18,6 +18,9 @@ type Request struct {
 	RetryName   string
 	Params      *conf.Object
 	Resume      *Resume
+
+	RunTime      time.Time  // when a schedule meant it to run; zero: now
+	LastExecuted *time.Time // the schedule's session before
 }
 
 // Resume names the attempt whose finished tasks are not to be run again.
@@ -42,6 +45,11 @@ func (e MissingError) Error() string { return "Resource does not exist: " + stri
 type InvalidError string
 
 func (e InvalidError) Error() string { return string(e) }
+
+// ConflictError says what is in the way of a request.
+type ConflictError string
+
+func (e ConflictError) Error() string { return string(e) }
 
 // Submit starts an attempt. When the session already has that attempt it is
 // returned with conflict set, and nothing starts.
@@ -72,36 +80,66 @@ func (e *Engine) submit(st *state.State, r Request) (id int64, conflict bool, er
 	if open := len(st.Open()); open >= e.cfg.MaxAttempts {
 		return 0, false, LimitError{Limit: e.cfg.MaxAttempts, Open: open}
 	}
+	if session := st.SessionAt(w.ProjectID, w.Name, r.SessionTime.Truncate(time.Second)); session != nil {
+		if a := attemptNamed(st, session, r.RetryName); a != nil {
+			return a.ID, true, nil
+		}
+	}
+	if r.RunTime.IsZero() {
+		r.RunTime = e.now()
+	}
+	sla, err := slaTime(w.Definition, r.RunTime)
+	if err != nil {
+		return 0, false, err
+	}
+	a := e.newAttempt(st, w, r)
+	a.Resuming, a.SLATime = ids, sla
+	e.plant(st, a, tasks, resumed)
+	return a.ID, false, nil
+}
+
+// attemptNamed finds what an attempt of that name is in conflict with: the one
+// that has it, and for no name the last one.
+func attemptNamed(st *state.State, session *state.Session, name string) *state.Attempt {
+	all := st.AttemptsOf(session.ID)
+	for _, a := range all {
+		if a.RetryName == name && name == "" {
+			return all[len(all)-1]
+		}
+		if a.RetryName == name {
+			return a
+		}
+	}
+	return nil
+}
+
+// newAttempt stores an attempt without tasks, and its session if that is new.
+func (e *Engine) newAttempt(st *state.State, w *state.Workflow, r Request) *state.Attempt {
 	at := r.SessionTime.Truncate(time.Second)
 	session := st.SessionAt(w.ProjectID, w.Name, at)
 	if session == nil {
 		session = &state.Session{ID: st.NextID("session"), ProjectID: w.ProjectID, Workflow: w.Name, UUID: newUUID(), Time: at}
 	}
-	earlier := st.AttemptsOf(session.ID)
-	for _, a := range earlier {
-		if a.RetryName == r.RetryName {
-			if r.RetryName == "" {
-				a = earlier[len(earlier)-1]
-			}
-			return a.ID, true, nil
-		}
-	}
 	params := r.Params.Clone()
 	if p, scheduled, err := planOf(w.Definition); err == nil && scheduled {
-		params.Merge(p.sessionParams(at))
+		params.Merge(p.sessionParams(at, r.LastExecuted))
 	}
 	a := &state.Attempt{
-		ID: st.NextID("attempt"), SessionID: session.ID, ProjectID: w.ProjectID, WorkflowID: w.ID, Index: len(earlier) + 1,
-		RetryName: r.RetryName, TimeZone: w.TimeZone, Params: params, CreatedAt: e.now(), Resuming: ids,
+		ID: st.NextID("attempt"), SessionID: session.ID, ProjectID: w.ProjectID, WorkflowID: w.ID, Index: len(st.AttemptsOf(session.ID)) + 1,
+		RetryName: r.RetryName, TimeZone: w.TimeZone, Params: params, CreatedAt: e.now(),
 	}
 	session.LastAttempt = a.ID
 	st.Put(session, a)
+	return a
+}
+
+// plant gives an attempt its first tasks.
+func (e *Engine) plant(st *state.State, a *state.Attempt, tasks []dig.Task, resumed map[string]*state.Task) {
 	root := e.insert(st, a, 0, tasks, true, resumed)[0]
 	root.State = state.Planned
 	if !root.Group {
 		root.State = state.Ready
 	}
-	return a.ID, false, nil
 }
 
 // resuming collects the finished tasks of an earlier attempt, by name, and the
@@ -188,19 +226,26 @@ func (e *Engine) Kill(attempt int64) (killed bool, err error) {
 		if a == nil {
 			return MissingError(fmt.Sprintf("session attempt id=%d", attempt))
 		}
-		for _, t := range st.Tasks(attempt) {
-			if !a.Done && !t.State.Done() {
-				t.CancelRequested, killed = true, true
-				st.Put(t)
-			}
-		}
-		if killed {
-			a.CancelRequested = true
-			st.Put(a)
-		}
+		killed = e.cancel(st, a)
 		return nil
 	})
 	return killed, err
+}
+
+// cancel sets the flags of an attempt and of all its tasks that are not done; it
+// is false when there is none.
+func (e *Engine) cancel(st *state.State, a *state.Attempt) (found bool) {
+	for _, t := range st.Tasks(a.ID) {
+		if !a.Done && !t.State.Done() {
+			t.CancelRequested, found = true, true
+			st.Put(t)
+		}
+	}
+	if found {
+		a.CancelRequested = true
+		st.Put(a)
+	}
+	return found
 }
 
 func newUUID() string {

@@ -64,6 +64,11 @@ type Attempt struct {
 	// Resuming are finished tasks of an earlier attempt that stand for tasks of
 	// this one that are yet to be generated.
 	Resuming []int64
+	// QueuedUntil is set while a backfill's attempt has no tasks yet: when it may
+	// have them, once the attempts of session QueuedAfter are done.
+	QueuedUntil *time.Time
+	QueuedAfter int64
+	SLATime     *time.Time // when its sla: is missed, until that is told
 }
 
 // TaskState is a task's state in Digdag's own word.

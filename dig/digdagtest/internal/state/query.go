@@ -73,42 +73,20 @@ func (st *State) WorkflowsOf(revision int64) []*Workflow {
 	return list
 }
 
-// SessionAt finds the session of a workflow at a time.
+// SessionAt finds the session of a workflow at a time of whole seconds.
 func (st *State) SessionAt(project int64, workflow string, at time.Time) *Session {
-	for _, s := range st.Sessions {
-		if s.ProjectID == project && s.Workflow == workflow && s.Time.Equal(at) {
-			return s
-		}
-	}
-	return nil
+	return st.sessionAt[sessionKey{project, workflow, at.Unix()}]
 }
 
-// AttemptsOf are the attempts of a session, in order.
-func (st *State) AttemptsOf(session int64) []*Attempt {
-	var list []*Attempt
-	for _, a := range st.Attempts {
-		if a.SessionID == session {
-			list = append(list, a)
-		}
-	}
-	slices.SortFunc(list, func(a, b *Attempt) int { return cmp.Compare(a.ID, b.ID) })
-	return list
-}
+// AttemptsOf are the attempts of a session, in order. The caller must not change
+// the list.
+func (st *State) AttemptsOf(session int64) []*Attempt { return st.ofSession[session] }
 
 // IDs lists the keys of one of the maps in order.
 func IDs[T any](m map[int64]T) []int64 { return slices.Sorted(maps.Keys(m)) }
 
 // Open are the attempts that are not done, by id.
-func (st *State) Open() []int64 {
-	var ids []int64
-	for id, a := range st.Attempts {
-		if !a.Done {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	return ids
-}
+func (st *State) Open() []int64 { return IDs(st.open) }
 
 // Touched are the attempts that this transaction changed.
 func (st *State) Touched() []int64 {

@@ -22,9 +22,19 @@ type State struct {
 	Attempts  map[int64]*Attempt
 	Schedules map[int64]*Schedule
 	tasks     map[int64][]*Task // by attempt, by id
+	open      map[int64]bool    // attempts that are not done
+	ofSession map[int64][]*Attempt
+	sessionAt map[sessionKey]*Session
 
 	lastID map[string]int64
 	dirty  record
+}
+
+// sessionKey is what a session is unique by.
+type sessionKey struct {
+	project  int64
+	workflow string
+	unix     int64
 }
 
 // record is a line of the journal: what one transaction left behind.
@@ -52,7 +62,8 @@ func Open(dir string) (*Store, error) {
 	s := &Store{dir: dir, state: &State{
 		Projects: map[int64]*Project{}, Revisions: map[int64]*Revision{}, Workflows: map[int64]*Workflow{},
 		Sessions: map[int64]*Session{}, Attempts: map[int64]*Attempt{}, Schedules: map[int64]*Schedule{},
-		tasks: map[int64][]*Task{}, lastID: map[string]int64{},
+		tasks: map[int64][]*Task{}, lastID: map[string]int64{}, open: map[int64]bool{}, ofSession: map[int64][]*Attempt{},
+		sessionAt: map[sessionKey]*Session{},
 	}}
 	data, err := os.ReadFile(path)
 	if err != nil && !os.IsNotExist(err) {
@@ -148,9 +159,10 @@ func (st *State) Put(things ...any) {
 			st.dirty.Workflows = once(st.dirty.Workflows, x)
 		case *Session:
 			st.Sessions[x.ID] = x
+			st.sessionAt[sessionKey{x.ProjectID, x.Workflow, x.Time.Unix()}] = x
 			st.dirty.Sessions = once(st.dirty.Sessions, x)
 		case *Attempt:
-			st.Attempts[x.ID] = x
+			st.putAttempt(x)
 			st.dirty.Attempts = once(st.dirty.Attempts, x)
 		case *Task:
 			st.putTask(x)
@@ -171,14 +183,27 @@ func once[T comparable](list []T, x T) []T {
 	return append(list, x)
 }
 
-func (st *State) putTask(t *Task) {
-	list := st.tasks[t.AttemptID]
-	i, found := slices.BinarySearchFunc(list, t.ID, func(t *Task, id int64) int { return cmp.Compare(t.ID, id) })
-	if found {
-		list[i] = t
-		return
+func (st *State) putAttempt(a *Attempt) {
+	st.Attempts[a.ID] = a
+	st.ofSession[a.SessionID] = insert(st.ofSession[a.SessionID], a, func(a *Attempt) int64 { return a.ID })
+	delete(st.open, a.ID)
+	if !a.Done {
+		st.open[a.ID] = true
 	}
-	st.tasks[t.AttemptID] = slices.Insert(list, i, t)
+}
+
+// insert puts x into a list that is in order of id, in place of what has its id.
+func insert[T any](list []T, x T, id func(T) int64) []T {
+	i, found := slices.BinarySearchFunc(list, id(x), func(t T, want int64) int { return cmp.Compare(id(t), want) })
+	if found {
+		list[i] = x
+		return list
+	}
+	return slices.Insert(list, i, x)
+}
+
+func (st *State) putTask(t *Task) {
+	st.tasks[t.AttemptID] = insert(st.tasks[t.AttemptID], t, func(t *Task) int64 { return t.ID })
 }
 
 // take puts a line of the journal into memory.
