@@ -89,12 +89,12 @@ func kill(ctx context.Context, run *sdk.Run, p killParams) (killOutput, error) {
 // killed tells what a kill left.
 func killed(c *client.Client, a client.Attempt, tasks []client.Task, retries []client.Attempt) killOutput {
 	out := killOutput{Run: attemptRun(c, a), RunsOn: []observe.Task{}, Others: []observe.Run{}}
-	for _, t := range newest(tasks) {
-		switch {
-		case a.Done || t.IsGroup:
-		case t.State == client.TaskRunning:
-			out.RunsOn = append(out.RunsOn, attemptTask(t))
-		case t.State == client.TaskBlocked, t.State == client.TaskReady:
+	for _, t := range tasksOf(tasks, a.Done) {
+		switch word := client.TaskState(t.Word); {
+		case a.Done || t.Group:
+		case word == client.TaskRunning:
+			out.RunsOn = append(out.RunsOn, t)
+		case word == client.TaskBlocked, word == client.TaskReady:
 			out.Left++
 		}
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // killScript is of demo/long, whose attempt is 20.
-func killScript(t *testing.T, before, answered, after, tasks answer) script {
+func killScript(t *testing.T, before, answered, after, tasks reply) script {
 	other := attemptOf(t, "19", map[string]any{"done": false})
 	return script{
 		"GET /api/attempts/20":         {before, after},
@@ -20,9 +20,9 @@ func killScript(t *testing.T, before, answered, after, tasks answer) script {
 }
 
 func TestKill(t *testing.T) {
-	s := func(name string) answer { return answer{body: sample(t, name)} }
-	queued := answer{body: with(t, "attempt_queued_backfill", map[string]any{"id": "20", "project": map[string]any{"id": "1", "name": "demo"}, "workflow": map[string]any{"name": "long", "id": "1"}})}
-	refused := answer{status: 409, body: sample(t, "error_409_kill_done")}
+	s := func(name string) reply { return reply{body: sample(t, name)} }
+	queued := reply{body: with(t, "attempt_queued_backfill", map[string]any{"id": "20", "project": map[string]any{"id": "1", "name": "demo"}, "workflow": map[string]any{"name": "long", "id": "1"}})}
+	refused := reply{status: 409, body: sample(t, "error_409_kill_done")}
 	for name, c := range map[string]struct {
 		script    script
 		unchanged bool
@@ -33,12 +33,12 @@ func TestKill(t *testing.T) {
 	}{
 		"one that runs":   {killScript(t, s("attempt_running"), s("attempt_kill_200_body"), s("attempt_cancelling"), s("tasks_cancelling")), false, "", observe.Cancelling, []string{"+long+s"}, 1},
 		"once more":       {killScript(t, s("attempt_cancelling"), s("attempt_kill_200_body"), s("attempt_cancelling"), s("tasks_cancelling")), true, "", observe.Cancelling, []string{"+long+s"}, 1},
-		"one that ended":  {killScript(t, s("attempt_killed"), answer{}, answer{}, s("tasks_killed")), true, "", observe.Cancelled, nil, 0},
+		"one that ended":  {killScript(t, s("attempt_killed"), reply{}, reply{}, s("tasks_killed")), true, "", observe.Cancelled, nil, 0},
 		"ended meanwhile": {killScript(t, s("attempt_running"), refused, s("attempt_killed"), s("tasks_killed")), true, "", observe.Cancelled, nil, 0},
 		"a queued one":    {killScript(t, queued, refused, queued, s("tasks_queued_backfill")), false, "queued_backfill", "", nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := serve(t, c.script)
+			d := serveScript(t, c.script)
 			out, o := sdktest.Run(t, kill, killParams{source: d.on(), Address: "demo/long@20"})
 			if o.Code != c.code || o.Unchanged != c.unchanged {
 				t.Fatalf("%q %s, unchanged %v", o.Code, o.Error, o.Unchanged)
@@ -70,8 +70,8 @@ func TestKillRefusesATask(t *testing.T) {
 }
 
 func TestKillConforms(t *testing.T) {
-	s := func(name string) answer { return answer{body: sample(t, name)} }
-	d := serve(t, killScript(t, s("attempt_running"), s("attempt_kill_200_body"), s("attempt_cancelling"), s("tasks_cancelling")))
+	s := func(name string) reply { return reply{body: sample(t, name)} }
+	d := serveScript(t, killScript(t, s("attempt_running"), s("attempt_kill_200_body"), s("attempt_cancelling"), s("tasks_cancelling")))
 	sdktest.Conform(t, killComponent(), sdktest.Case{Params: `{"endpoint":"` + d.URL + `","address":"demo/long@20","user":"me","password":"correct horse"}`})
 	about, err := killComponent().Engine().Describe()
 	if err != nil || !about.Destructive {

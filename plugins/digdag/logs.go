@@ -92,7 +92,7 @@ func logs(ctx context.Context, run *sdk.Run, p logsParams) (logsOutput, error) {
 		if err := r.read(ctx, c, attempt.ID, prefix); err != nil {
 			return false, "", err
 		}
-		run.Progress(float64(r.count), 0, fmt.Sprintf("%d lines, attempt %s is %s", r.count, attempt.ID, stateOf(attempt.Flags)))
+		run.Progress(float64(r.count), 0, fmt.Sprintf("%d lines, attempt %s is %s", r.count, attempt.ID, attemptState(attempt.Flags)))
 		return !p.Follow || attempt.Done, "following attempt " + string(attempt.ID), nil
 	})
 	r.flush()

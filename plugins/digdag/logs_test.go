@@ -38,8 +38,8 @@ func handle(task, stamp string, size int) string {
 	return fmt.Sprintf(`{"fileName":"%s@%s.8626@host1.log.gz","fileSize":%d,"taskName":"%s","fileTime":"2026-11-21T23:12:54Z","agentId":"8626@host1","direct":null}`, task, stamp, size, task)
 }
 
-func fileList(handles ...string) answer {
-	return answer{body: `{"files":[` + strings.Join(handles, ",") + `]}`}
+func fileList(handles ...string) reply {
+	return reply{body: `{"files":[` + strings.Join(handles, ",") + `]}`}
 }
 
 const logPath = "GET /api/logs/32/files"
@@ -65,11 +65,11 @@ func texts(lines []logLine) string {
 
 func TestLogs(t *testing.T) {
 	s := logsScript(t, isDone)
-	s[logPath] = []answer{fileList(handle("+retry+g+y", "2b", 9), handle("+retry+g+x", "3a", 9), handle("+retry+g+x", "1a", 9))}
-	s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []answer{{body: packed(t, "one\ntwo\r\n", true)}}
-	s[logPath+"/+retry+g+x@3a.8626@host1.log.gz"] = []answer{{body: packed(t, "again\n\nno end", false)}}
-	s[logPath+"/+retry+g+y@2b.8626@host1.log.gz"] = []answer{{body: "this is no gzip file"}}
-	out, o := sdktest.Run(t, logs, logsAt(serve(t, s), ""))
+	s[logPath] = []reply{fileList(handle("+retry+g+y", "2b", 9), handle("+retry+g+x", "3a", 9), handle("+retry+g+x", "1a", 9))}
+	s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []reply{{body: packed(t, "one\ntwo\r\n", true)}}
+	s[logPath+"/+retry+g+x@3a.8626@host1.log.gz"] = []reply{{body: packed(t, "again\n\nno end", false)}}
+	s[logPath+"/+retry+g+y@2b.8626@host1.log.gz"] = []reply{{body: "this is no gzip file"}}
+	out, o := sdktest.Run(t, logs, logsAt(serveScript(t, s), ""))
 	if o.Err() != nil {
 		t.Fatal(o.Err())
 	}
@@ -98,9 +98,9 @@ func TestLogsKeepsTheLastLines(t *testing.T) {
 	}
 	text.WriteString(strings.Repeat("漢", maxLine))
 	s := logsScript(t, isDone)
-	s[logPath] = []answer{fileList(handle("+retry+g+x", "1a", 9), handle("+retry+g+xy", "1b", 9))}
-	s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []answer{{body: packed(t, text.String(), true)}}
-	p := logsAt(serve(t, s), "+g+x")
+	s[logPath] = []reply{fileList(handle("+retry+g+x", "1a", 9), handle("+retry+g+xy", "1b", 9))}
+	s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []reply{{body: packed(t, text.String(), true)}}
+	p := logsAt(serveScript(t, s), "+g+x")
 	p.Lines, p.Stream = 3, true
 	out, o := sdktest.Run(t, logs, p)
 	if o.Err() != nil || len(out.Lines) != 3 || out.Lines[0].Text != "line 48" || out.Lines[1].Text != "line 49" || out.Count != 51 || !out.Cut {
@@ -124,16 +124,16 @@ func TestLogsKeepsTheLastLines(t *testing.T) {
 // the attempt has ended.
 func TestLogsFollows(t *testing.T) {
 	s := logsScript(t, isRunning)
-	running, done := s["GET /api/attempts/32"][0], answer{body: attemptOf(t, "32", isDone)}
-	s["GET /api/attempts/32"] = []answer{running, running, running, running, running, done}
+	running, done := s["GET /api/attempts/32"][0], reply{body: attemptOf(t, "32", isDone)}
+	s["GET /api/attempts/32"] = []reply{running, running, running, running, running, done}
 	a, b := "/+retry+g+x@1a.8626@host1.log.gz", "/+retry+g+x@2a.9999@host1.log.gz"
-	s[logPath] = []answer{
+	s[logPath] = []reply{
 		fileList(), fileList(handle("+retry+g+x", "1a", 10)), fileList(handle("+retry+g+x", "1a", 20)), fileList(handle("+retry+g+x", "1a", 20)),
 		fileList(handle("+retry+g+x", "1a", 30), strings.Replace(handle("+retry+g+x", "2a", 5), "8626@", "9999@", 2)),
 	}
-	s[logPath+a] = []answer{{body: packed(t, "", false)}, {body: packed(t, "one\ntw", false)}, {body: packed(t, "one\ntwo\nthree\n", true)}}
-	s[logPath+b] = []answer{{body: packed(t, "other\n", true)}}
-	d := serve(t, s)
+	s[logPath+a] = []reply{{body: packed(t, "", false)}, {body: packed(t, "one\ntw", false)}, {body: packed(t, "one\ntwo\nthree\n", true)}}
+	s[logPath+b] = []reply{{body: packed(t, "other\n", true)}}
+	d := serveScript(t, s)
 	p := logsAt(d, "")
 	p.Follow = true
 	var seen []string
@@ -160,8 +160,8 @@ func TestLogsOfNothing(t *testing.T) {
 		"a generated one": {isRunning, "+g^sub+load", "no log files yet", ""},
 	} {
 		s := logsScript(t, c.state)
-		s[logPath] = []answer{fileList()}
-		out, o := sdktest.Run(t, logs, logsAt(serve(t, s), c.task))
+		s[logPath] = []reply{fileList()}
+		out, o := sdktest.Run(t, logs, logsAt(serveScript(t, s), c.task))
 		if o.Code != c.code || !strings.Contains(out.Note, c.note) {
 			t.Errorf("%s: %q %s %q", name, o.Code, o.Error, out.Note)
 		}
@@ -172,9 +172,9 @@ func TestLogsOfNothing(t *testing.T) {
 func TestLogsObeysACancelWhileItFollows(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	s := logsScript(t, isRunning)
-	s[logPath] = []answer{fileList(handle("+retry+g+x", "1a", 10))}
-	s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []answer{{body: packed(t, "one\n", false)}}
-	p := logsAt(serve(t, s), "")
+	s[logPath] = []reply{fileList(handle("+retry+g+x", "1a", 10))}
+	s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []reply{{body: packed(t, "one\n", false)}}
+	p := logsAt(serveScript(t, s), "")
 	p.Follow, p.pace = true, pace{Every: 100 * 3600e9}
 	_, o := sdktest.Run(t, logs, p, sdktest.Context(ctx), sdktest.OnLog(func(l sdktest.Line) {
 		if l.Message == "one" {
@@ -201,11 +201,11 @@ func TestOfTask(t *testing.T) {
 
 func TestLogsConforms(t *testing.T) {
 	s := logsScript(t, isDone)
-	s[logPath] = []answer{fileList(handle("+retry+g+x", "1a", 10))}
-	s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []answer{{body: packed(t, "one\n", true)}}
+	s[logPath] = []reply{fileList(handle("+retry+g+x", "1a", 10))}
+	s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []reply{{body: packed(t, "one\n", true)}}
 	running := logsScript(t, isRunning)
-	running[logPath] = []answer{fileList()}
+	running[logPath] = []reply{fileList()}
 	sdktest.Conform(t, logsComponent(),
-		sdktest.Case{Params: `{"endpoint":"` + serve(t, s).URL + `","address":"demo/retry@32","user":"me","password":"correct horse"}`},
-		sdktest.Case{Params: `{"endpoint":"` + serve(t, running).URL + `","address":"demo/retry@32","follow":true,"secret_headers":{"x-key":"correct horse"}}`})
+		sdktest.Case{Params: `{"endpoint":"` + serveScript(t, s).URL + `","address":"demo/retry@32","user":"me","password":"correct horse"}`},
+		sdktest.Case{Params: `{"endpoint":"` + serveScript(t, running).URL + `","address":"demo/retry@32","follow":true,"secret_headers":{"x-key":"correct horse"}}`})
 }

@@ -12,6 +12,8 @@ import "github.com/outrider-run/outrider/sdk"
 
 func main() {
 	sdk.Serve(
+		digdagObserve(),
+		digdagStatus(),
 		startComponent(),
 		retryComponent(),
 		killComponent(),

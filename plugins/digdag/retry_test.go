@@ -83,7 +83,7 @@ func retryScript(t *testing.T) script {
 }
 
 func TestRetry(t *testing.T) {
-	d := serve(t, retryScript(t))
+	d := serveScript(t, retryScript(t))
 	o := sdktest.RunJSON(t, retryComponent(), `{"endpoint":"`+d.URL+`","address":"demo/error@32","params":{"more":[1]}}`, sdktest.Key("k"))
 	var out retryOutput
 	if err := o.Decode(&out); err != nil || o.Unchanged || out.Retried != 1 {
@@ -111,17 +111,17 @@ func TestRetry(t *testing.T) {
 	s := retryScript(t)
 	first := s["GET /api/attempts/32"][0].body
 	mine := attemptOf(t, "36", map[string]any{"index": 2, "retryAttemptName": sent.RetryAttemptName, "done": false, "workflow": map[string]any{"name": "error", "id": "77"}})
-	s["GET /api/attempts/36"] = []answer{{body: mine}}
+	s["GET /api/attempts/36"] = []reply{{body: mine}}
 	for _, id := range []string{"32", "36"} {
-		s["GET /api/attempts/"+id+"/retries"] = []answer{{body: `{"attempts":[` + first + `,` + mine + `]}`}}
-		d = serve(t, s)
+		s["GET /api/attempts/"+id+"/retries"] = []reply{{body: `{"attempts":[` + first + `,` + mine + `]}`}}
+		d = serveScript(t, s)
 		o = sdktest.RunJSON(t, retryComponent(), `{"endpoint":"`+d.URL+`","address":"demo/error@`+id+`"}`, sdktest.Key("k"))
 		if err := o.Decode(&out); err != nil || out.Attempts[0].New.ID != "36" || out.Attempts[0].Old.ID != "32" || len(out.Attempts[0].Tasks) != 2 || len(d.requests("PUT /api/attempts")) != 0 {
 			t.Errorf("%s: %+v, %v, %d starts", id, out, o.Err(), len(d.requests("PUT /api/attempts")))
 		}
 	}
 	// Another run's is retried in turn.
-	d = serve(t, s)
+	d = serveScript(t, s)
 	o = sdktest.RunJSON(t, retryComponent(), `{"endpoint":"`+d.URL+`","address":"demo/error@32"}`, sdktest.Key("other"))
 	if o.Code != "still_running" || !strings.Contains(o.Error, "attempt 36") {
 		t.Errorf("%q %s", o.Code, o.Error)
@@ -148,9 +148,9 @@ func TestRetryChangesNothing(t *testing.T) {
 		for k, v := range c.change {
 			all[k] = v
 		}
-		s["GET /api/attempts/32"] = []answer{{body: toJSON(t, all)}}
-		s["GET /api/attempts/32/retries"] = []answer{{body: `{"attempts":[` + toJSON(t, all) + `]}`}}
-		d := serve(t, s)
+		s["GET /api/attempts/32"] = []reply{{body: toJSON(t, all)}}
+		s["GET /api/attempts/32/retries"] = []reply{{body: `{"attempts":[` + toJSON(t, all) + `]}`}}
+		d := serveScript(t, s)
 		o := sdktest.RunJSON(t, retryComponent(), `{"endpoint":"`+d.URL+`","address":"demo/error@32",`+c.params+`}`)
 		if o.Code != c.code || o.Unchanged != c.unchanged || len(d.requests("PUT /api/attempts")) != 0 {
 			t.Errorf("%s: %q %s unchanged %v", name, o.Code, o.Error, o.Unchanged)
@@ -171,10 +171,10 @@ func TestRetryInBulk(t *testing.T) {
 	}
 	for _, a := range decoded[struct{ Attempts []map[string]any }](t, "attempts").Attempts {
 		id := a["id"].(string)
-		s["GET /api/attempts/"+id+"/retries"] = []answer{{body: `{"attempts":[` + toJSON(t, a) + `]}`}}
-		s["GET /api/attempts/"+id+"/tasks"] = []answer{{body: sample(t, "tasks_error")}}
+		s["GET /api/attempts/"+id+"/retries"] = []reply{{body: `{"attempts":[` + toJSON(t, a) + `]}`}}
+		s["GET /api/attempts/"+id+"/tasks"] = []reply{{body: sample(t, "tasks_error")}}
 	}
-	s["GET /api/attempts/8/tasks"] = []answer{{body: sample(t, "tasks_gretry")}}
+	s["GET /api/attempts/8/tasks"] = []reply{{body: sample(t, "tasks_gretry")}}
 	for name, c := range map[string]struct {
 		params             string
 		retried, bad, left int
@@ -187,7 +187,7 @@ func TestRetryInBulk(t *testing.T) {
 		"dry":     {`"at_most":3,"dry_run":true`, 3, 0, 1, 0, ""},
 		"none":    {`"since":"2026-11-22T00:00:00Z"`, 0, 0, 0, 0, ""},
 	} {
-		d := serve(t, s)
+		d := serveScript(t, s)
 		// error, js, retry and gretry of demo failed between 23:12:48 and 23:12:57.
 		params := `{"endpoint":"` + d.URL + `","address":"d?mo/[ejrg]*","since":"2026-11-21T23:12:48Z",` + c.params + `}`
 		if strings.Contains(c.params, "since") {
@@ -220,7 +220,7 @@ func TestRetryInBulk(t *testing.T) {
 }
 
 func TestRetryConforms(t *testing.T) {
-	d := serve(t, retryScript(t))
+	d := serveScript(t, retryScript(t))
 	sdktest.Conform(t, retryComponent(),
 		sdktest.Case{Params: `{"endpoint":"` + d.URL + `","address":"demo/error@32","user":"me","password":"correct horse","dry_run":true}`},
 		sdktest.Case{Params: `{"endpoint":"` + d.URL + `","address":"demo/error@32","secret_headers":{"x-key":"correct horse"}}`})

@@ -39,7 +39,7 @@ func scheduleRun(t *testing.T, d *digdagServer, params string, options ...sdktes
 }
 
 func TestScheduleLists(t *testing.T) {
-	out, o := scheduleRun(t, serve(t, scheduleScript(t, "schedule")), `"address":"d*/d*"`)
+	out, o := scheduleRun(t, serveScript(t, scheduleScript(t, "schedule")), `"address":"d*/d*"`)
 	if o.Err() != nil || len(out.Schedules) != 1 {
 		t.Fatalf("%+v, %v", out, o.Err())
 	}
@@ -49,12 +49,12 @@ func TestScheduleLists(t *testing.T) {
 	}
 	ended := strings.NewReplacer("2026-11-22T22:00:00Z", "9999-01-01T00:00:00Z").Replace(sample(t, "schedule"))
 	sc := scheduleScript(t, "schedule")
-	sc["GET /api/projects/1/schedules"] = []answer{{body: `{"schedules":[` + ended + `]}`}}
-	out, o = scheduleRun(t, serve(t, sc), `"address":"demo/daily","action":"next"`)
+	sc["GET /api/projects/1/schedules"] = []reply{{body: `{"schedules":[` + ended + `]}`}}
+	out, o = scheduleRun(t, serveScript(t, sc), `"address":"demo/daily","action":"next"`)
 	if o.Err() != nil || !out.Schedules[0].Schedule.NextRun.IsZero() || out.Schedules[0].Next != nil {
 		t.Errorf("one that is over: %+v, %v", out, o.Err())
 	}
-	out, o = scheduleRun(t, serve(t, scheduleScript(t, "schedule")), `"address":"demo/daily","action":"next","count":3`)
+	out, o = scheduleRun(t, serveScript(t, scheduleScript(t, "schedule")), `"address":"demo/daily","action":"next","count":3`)
 	if o.Err() != nil || len(out.Schedules[0].Next) != 2 { // the server of this test knows no later one
 		t.Errorf("%+v, %v", out, o.Err())
 	}
@@ -78,7 +78,7 @@ func TestScheduleChanges(t *testing.T) {
 		"backfill":           {"schedule", `"action":"backfill","from":"2026-11-11T00:00:00+09:00","count":3`, "backfill", `"count":3`, false},
 		"backfill, dry":      {"schedule", `"action":"backfill","from":"2026-11-11T00:00:00+09:00","dry_run":true`, "backfill", `"dryRun":true`, false},
 	} {
-		d := serve(t, scheduleScript(t, c.shown))
+		d := serveScript(t, scheduleScript(t, c.shown))
 		out, o := scheduleRun(t, d, `"address":"demo/daily",`+c.params)
 		if o.Err() != nil || o.Unchanged != c.unchanged || (out.Changed == 1) == c.unchanged {
 			t.Errorf("%s: %+v, %v, unchanged %v", name, out, o.Err(), o.Unchanged)
@@ -102,7 +102,7 @@ func TestScheduleChanges(t *testing.T) {
 // TestScheduleSkipsACountOnce: a count becomes a time, which a retry of the run takes
 // from its checkpoint.
 func TestScheduleSkipsACountOnce(t *testing.T) {
-	d := serve(t, scheduleScript(t, "schedule"))
+	d := serveScript(t, scheduleScript(t, "schedule"))
 	_, o := scheduleRun(t, d, `"address":"demo/daily","action":"skip","count":2`)
 	posts := d.requests("POST /api/schedules/2/skip")
 	if o.Err() != nil || len(posts) != 2 || !strings.Contains(posts[0].body, `"dryRun":true`) || strings.Contains(posts[1].body, "count") || !strings.Contains(posts[1].body, `"nextTime":"2026-11-24T15:00:00Z"`) || len(o.Checkpoints) != 1 {
@@ -110,8 +110,8 @@ func TestScheduleSkipsACountOnce(t *testing.T) {
 	}
 	later := strings.Replace(sample(t, "schedule"), "2026-11-23T00:00:00+09:00", "2026-11-25T00:00:00+09:00", 1)
 	s := scheduleScript(t, "schedule")
-	s["GET /api/projects/1/schedules"] = []answer{{body: `{"schedules":[` + later + `]}`}}
-	d = serve(t, s)
+	s["GET /api/projects/1/schedules"] = []reply{{body: `{"schedules":[` + later + `]}`}}
+	d = serveScript(t, s)
 	if _, o := scheduleRun(t, d, `"address":"demo/daily","action":"skip","count":2`, sdktest.Restore(json.RawMessage(o.Checkpoints[0]))); o.Err() != nil || !o.Unchanged || len(d.requests("POST /api/schedules/2/skip")) != 0 {
 		t.Errorf("%v, unchanged %v, %+v", o.Err(), o.Unchanged, d.asked)
 	}
@@ -119,7 +119,7 @@ func TestScheduleSkipsACountOnce(t *testing.T) {
 
 // TestScheduleBackfillsOnce: the name is the run's, so that a conflict is its own doing.
 func TestScheduleBackfillsOnce(t *testing.T) {
-	d := serve(t, scheduleScript(t, "schedule"))
+	d := serveScript(t, scheduleScript(t, "schedule"))
 	const params = `"address":"demo/daily","action":"backfill","from":"2026-11-11T00:00:00+09:00"`
 	if _, o := scheduleRun(t, d, params, sdktest.Key("k")); o.Err() != nil {
 		t.Fatal(o.Err())
@@ -129,22 +129,22 @@ func TestScheduleBackfillsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := scheduleScript(t, "schedule")
-	s["POST /api/schedules/2/backfill"] = []answer{{status: 409, body: `{"message":"Attempt of project id=1 workflow=daily already exists","status":409}`}}
-	s["GET /api/attempts"] = []answer{{body: `{"attempts":[` + attemptOf(t, "30", map[string]any{"retryAttemptName": sent.AttemptName}) + `,` + attemptOf(t, "29", nil) + `]}`}}
-	out, o := scheduleRun(t, serve(t, s), params, sdktest.Key("k"))
+	s["POST /api/schedules/2/backfill"] = []reply{{status: 409, body: `{"message":"Attempt of project id=1 workflow=daily already exists","status":409}`}}
+	s["GET /api/attempts"] = []reply{{body: `{"attempts":[` + attemptOf(t, "30", map[string]any{"retryAttemptName": sent.AttemptName}) + `,` + attemptOf(t, "29", nil) + `]}`}}
+	out, o := scheduleRun(t, serveScript(t, s), params, sdktest.Key("k"))
 	if o.Err() != nil || !o.Unchanged || len(out.Schedules[0].Attempts) != 1 || out.Schedules[0].Attempts[0].ID != "30" {
 		t.Errorf("%+v, %v", out, o.Err())
 	}
 	// A name that somebody gave is another matter.
-	if _, o := scheduleRun(t, serve(t, s), params+`,"name":"bf1"`); o.Code != "conflict" {
+	if _, o := scheduleRun(t, serveScript(t, s), params+`,"name":"bf1"`); o.Code != "conflict" {
 		t.Errorf("%q %s", o.Code, o.Error)
 	}
 }
 
 func TestScheduleRefuses(t *testing.T) {
 	none := scheduleScript(t, "schedule")
-	none["GET /api/projects/1/schedules"] = []answer{{body: `{"schedules":[]}`}}
-	d := serve(t, none)
+	none["GET /api/projects/1/schedules"] = []reply{{body: `{"schedules":[]}`}}
+	d := serveScript(t, none)
 	for params, want := range map[string]string{
 		`"address":"demo/daily"`:                     "no_schedule",
 		`"address":"demo/daily@today"`:               "bad_address",
@@ -160,13 +160,13 @@ func TestScheduleRefuses(t *testing.T) {
 			t.Errorf("%s: %s %q %s", params, o.State, o.Code, o.Error)
 		}
 	}
-	if _, o := scheduleRun(t, serve(t, scheduleScript(t, "schedule")), `"action":"skip","address":"demo/daily","to":"soon"`); o.Code != "bad_time" {
+	if _, o := scheduleRun(t, serveScript(t, scheduleScript(t, "schedule")), `"action":"skip","address":"demo/daily","to":"soon"`); o.Code != "bad_time" {
 		t.Errorf("%q %s", o.Code, o.Error)
 	}
 }
 
 func TestScheduleConforms(t *testing.T) {
-	d := serve(t, scheduleScript(t, "schedule"))
+	d := serveScript(t, scheduleScript(t, "schedule"))
 	sdktest.Conform(t, scheduleComponent(),
 		sdktest.Case{Params: `{"endpoint":"` + d.URL + `","user":"me","password":"correct horse"}`},
 		sdktest.Case{Params: `{"endpoint":"` + d.URL + `","address":"demo/daily","action":"disable","secret_headers":{"x-key":"correct horse"}}`})

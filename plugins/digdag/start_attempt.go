@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,19 +13,10 @@ import (
 	"github.com/outrider-run/outrider/sdk/observe"
 )
 
-// attemptRun is an attempt as all engines' runs are told. Whether it is queued only
-// its tasks say. Its params may hold secrets, and are left out.
+// attemptRun is an attempt as all engines' runs are told. Its params may hold secrets,
+// and are left out.
 func attemptRun(c *client.Client, a client.Attempt) observe.Run {
-	r := observe.Run{
-		ID: string(a.ID), Project: a.Project.Name, Workflow: a.Workflow.Name, Session: string(a.SessionID),
-		Time: a.SessionTime, Try: a.Index, State: stateOf(a.Flags), Created: a.CreatedAt, Ended: a.FinishedAt,
-		CancelAsked: a.CancelRequested, Link: c.Endpoint() + "/attempts/" + string(a.ID),
-		Address: sessionAddress(a),
-	}
-	if a.RetryAttemptName != "" && a.Index > 1 {
-		r.Trigger = "retry"
-	}
-	return r
+	return runOf(a, originOf(a), c.Endpoint())
 }
 
 // sessionAddress is how the verbs name the session of an attempt.
@@ -37,74 +27,15 @@ func sessionAddress(a client.Attempt) string {
 	}.String()
 }
 
-// stateOf says what an attempt's flags mean.
-func stateOf(f client.Flags) observe.State {
-	switch f.State() {
-	case client.Success:
-		return observe.Success
-	case client.Failed:
-		return observe.Failed
-	case client.Killed:
-		return observe.Cancelled
-	}
-	if f.CancelRequested {
-		return observe.Cancelling
-	}
-	return observe.Running
-}
-
-// attemptTask is a task as all engines' tasks are told.
-func attemptTask(t client.Task) observe.Task {
-	out := observe.Task{
-		Name: t.FullName, Group: t.IsGroup, State: taskStands(t), Word: string(t.State), Type: operatorOf(t.Config),
-		Started: t.StartedAt, RetryAt: t.RetryAt, Error: t.Error.Message,
-	}
-	if t.State.Done() {
-		out.Ended = t.UpdatedAt
-	}
-	if !t.StartedAt.IsZero() {
-		var state struct {
-			Retries int `json:"retry_count"`
-		}
-		_ = json.Unmarshal(t.StateParams, &state) // the operator's own: another shape has no count
-		out.Tries = 1 + state.Retries
-	}
-	return out
-}
-
-func taskStands(t client.Task) observe.State {
-	switch t.State {
-	case client.TaskSuccess:
-		return observe.Success
-	case client.TaskFailed, client.TaskGroupError:
-		return observe.Failed
-	case client.TaskCanceled:
-		return observe.Cancelled
-	case client.TaskBlocked, client.TaskReady:
-		return observe.Queued
-	}
-	if t.CancelRequested {
-		return observe.Cancelling
-	}
-	return observe.Running
-}
-
-// operatorOf is what a task does: sh>, py>, …; "" of a group.
-func operatorOf(config json.RawMessage) string {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(config, &fields) != nil {
-		return ""
-	}
-	var kind string
-	if json.Unmarshal(fields["_type"], &kind) == nil && kind != "" {
-		return kind + ">"
-	}
-	for name := range fields {
-		if strings.HasSuffix(name, ">") {
-			return name
+// taskNamed is a task of an attempt, as all engines' tasks are told. done is the
+// attempt's.
+func taskNamed(tasks []client.Task, done bool, fullName string) observe.Task {
+	for _, t := range tasksOf(tasks, done) {
+		if t.Name == fullName {
+			return t
 		}
 	}
-	return ""
+	return observe.Task{Name: fullName}
 }
 
 // newest are the tasks that count, by id: after a retry of a group the later one of a

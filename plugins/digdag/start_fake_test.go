@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// answer is one answer of a server: a body, or more.
-type answer struct {
+// reply is one answer of a server: a body, or more.
+type reply struct {
 	status int // 0 is 200
 	body   string
 	html   bool
@@ -24,7 +24,7 @@ type answer struct {
 
 // script is what a server answers, by "GET /api/path": one after another, the last one
 // for good.
-type script map[string][]answer
+type script map[string][]reply
 
 // digdagServer is a server that answers as it was told, and knows what it was asked.
 type digdagServer struct {
@@ -39,7 +39,7 @@ type asked struct {
 	body    string
 }
 
-func serve(t testing.TB, s script) *digdagServer {
+func serveScript(t testing.TB, s script) *digdagServer {
 	t.Helper()
 	d := &digdagServer{}
 	left := maps.Clone(s)
@@ -55,7 +55,7 @@ func serve(t testing.TB, s script) *digdagServer {
 		d.mu.Unlock()
 		if len(list) == 0 {
 			t.Errorf("unexpected: %s?%s %s", key, r.URL.RawQuery, body)
-			list = []answer{{status: 404}}
+			list = []reply{{status: 404}}
 		}
 		a := list[0]
 		if a.handle != nil {
@@ -93,7 +93,7 @@ func (d *digdagServer) on() source {
 // fast looks again at once.
 var fast = pace{Every: time.Millisecond, Outage: time.Minute}
 
-// sample is a recorded answer.
+// sample is a recorded reply.
 func sample(t testing.TB, name string) string {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", name+".json"))
@@ -107,7 +107,7 @@ func sample(t testing.TB, name string) string {
 	return string(raw)
 }
 
-// with is a recorded answer with some members changed.
+// with is a recorded reply with some members changed.
 func with(t testing.TB, name string, changes map[string]any) string {
 	t.Helper()
 	var all map[string]any
@@ -127,7 +127,7 @@ func toJSON(t testing.TB, v any) string {
 	return string(raw)
 }
 
-// decoded reads a recorded answer.
+// decoded reads a recorded reply.
 func decoded[T any](t testing.TB, name string) (v T) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(sample(t, name)), &v); err != nil {
@@ -148,8 +148,8 @@ func workflow(name, id string) string {
 
 func workflowList(name, id string) string { return `{"workflows":[` + workflow(name, id) + `]}` }
 
-// sessionOf is session 31 of demo/retry with that last attempt.
-func sessionOf(t testing.TB, id string, flags map[string]any) string {
+// sessionJSON is session 31 of demo/retry with that last attempt.
+func sessionJSON(t testing.TB, id string, flags map[string]any) string {
 	last := map[string]any{
 		"id": id, "retryAttemptName": nil, "done": false, "success": false, "cancelRequested": false, "params": map[string]any{},
 		"createdAt": "2026-11-21T23:16:12Z", "finishedAt": nil,

@@ -132,11 +132,9 @@ func (f *follower) session(ctx context.Context, first client.Attempt) (waitOutpu
 		if f.task == "" {
 			return f.whole(ctx, current)
 		}
-		v, t, note, err := f.one(ctx, current)
-		if v == succeeded {
-			task = new(attemptTask(t))
-		}
-		return v == succeeded, note, err
+		done, note, err := f.one(ctx, current)
+		task = done
+		return task != nil, note, err
 	})
 	if err != nil {
 		return waitOutput{}, err
@@ -158,7 +156,7 @@ func (f *follower) output(a client.Attempt, task *observe.Task, seen int) waitOu
 // whole looks at an attempt.
 func (f *follower) whole(ctx context.Context, a client.Attempt) (done bool, note string, err error) {
 	if !a.Done {
-		return false, f.underWay(ctx, a, fmt.Sprintf("attempt %s is %s", a.ID, stateOf(a.Flags))), nil
+		return false, f.underWay(ctx, a, fmt.Sprintf("attempt %s is %s", a.ID, attemptState(a.Flags))), nil
 	}
 	if a.Success {
 		return true, "", nil
@@ -169,29 +167,29 @@ func (f *follower) whole(ctx context.Context, a client.Attempt) (done bool, note
 	return false, "", ended(ctx, f.c, a)
 }
 
-// one looks at the task in an attempt.
-func (f *follower) one(ctx context.Context, a client.Attempt) (verdict, client.Task, string, error) {
+// one looks at the task in an attempt, and gives it if it has succeeded.
+func (f *follower) one(ctx context.Context, a client.Attempt) (*observe.Task, string, error) {
 	tasks, err := f.c.Tasks(ctx, a.ID)
 	if err != nil {
-		return pending, client.Task{}, "", err
+		return nil, "", err
 	}
-	v, t, why := judgeTask(a, tasks, f.task)
-	switch v {
-	case pending:
+	switch v, t, why := judgeTask(a, tasks, f.task); v {
+	case succeeded:
+		return new(taskNamed(tasks, a.Done, t.FullName)), "", nil
+	case absent:
+		return nil, "", sdk.Permanent(sdk.Code(client.CodeNotFound, errors.New(why)))
+	case failed:
+		if left := f.spared(a.ID); left > 0 {
+			return nil, fmt.Sprintf("%s in attempt %s %s; a retry is waited for until %s", f.task, a.ID, why, until(left)), nil
+		}
+		return nil, "", sdk.Code("task_failed", fmt.Errorf("%s in attempt %s of %s %s", t.FullName, a.ID, sessionAddress(a), why))
+	default:
 		state := string(t.State)
 		if state == "" {
 			state = "not there yet"
 		}
-		return v, t, f.underWay(ctx, a, fmt.Sprintf("%s in attempt %s is %s", f.task, a.ID, state)), nil
-	case absent:
-		return v, t, "", sdk.Permanent(sdk.Code(client.CodeNotFound, errors.New(why)))
-	case failed:
-		if left := f.spared(a.ID); left > 0 {
-			return v, t, fmt.Sprintf("%s in attempt %s %s; a retry is waited for until %s", f.task, a.ID, why, until(left)), nil
-		}
-		return v, t, "", sdk.Code("task_failed", fmt.Errorf("%s in attempt %s of %s %s", t.FullName, a.ID, sessionAddress(a), why))
+		return nil, f.underWay(ctx, a, fmt.Sprintf("%s in attempt %s is %s", f.task, a.ID, state)), nil
 	}
-	return v, t, "", nil
 }
 
 // spared is how much of the grace is left to an attempt that failed.
@@ -220,14 +218,9 @@ func (f *follower) gone(ctx context.Context, first client.Attempt, err error) er
 	switch {
 	case again == nil && now.SessionUUID == first.SessionUUID:
 		return sdk.Permanent(sdk.Code("project_deleted", fmt.Errorf("project %s (id %s) was deleted, or renamed by pushing it under another name, while attempt %s of %s was waited for, which is %s: %v",
-			first.Project.Name, first.Project.ID, first.ID, sessionAddress(first), stateOf(now.Flags), err)))
+			first.Project.Name, first.Project.ID, first.ID, sessionAddress(first), attemptState(now.Flags), err)))
 	case again == nil, isMissing(again):
 		return idsReset(first)
 	}
 	return again
-}
-
-func isMissing(err error) bool {
-	var e *client.Error
-	return errors.As(err, &e) && e.Code == client.CodeNotFound
 }

@@ -73,10 +73,10 @@ func (f *follower) since(ctx context.Context, a address.Address, text string) (w
 func (f *follower) taskSince(ctx context.Context, attempts []client.Attempt, from time.Time) (client.Attempt, *observe.Task, string, error) {
 	note, failure := "none was there since "+from.Format(time.RFC3339), error(nil)
 	for i, a := range attempts[:min(len(attempts), tasksIn)] {
-		v, t, said, err := f.one(ctx, a)
+		t, said, err := f.one(ctx, a)
 		// One that was taken over from an earlier attempt has that one's time.
-		if v == succeeded && !t.UpdatedAt.Before(from) {
-			return a, new(attemptTask(t)), "", nil
+		if t != nil && !t.Ended.Before(from) {
+			return a, t, "", nil
 		}
 		var e *client.Error
 		if errors.As(err, &e) {

@@ -23,7 +23,7 @@ func retrySession(t *testing.T, states ...string) script {
 		"GET /api/sessions/31":         {},
 	}
 	for _, body := range states {
-		s["GET /api/sessions/31"] = append(s["GET /api/sessions/31"], answer{body: body})
+		s["GET /api/sessions/31"] = append(s["GET /api/sessions/31"], reply{body: body})
 	}
 	return s
 }
@@ -33,7 +33,7 @@ func waitParamsOf(d *digdagServer) waitParams {
 }
 
 func TestWaitFollowsARetry(t *testing.T) {
-	d := serve(t, retrySession(t, sessionOf(t, "32", nil), sessionOf(t, "32", isFailed), sessionOf(t, "34", nil), sessionOf(t, "34", isDone)))
+	d := serveScript(t, retrySession(t, sessionJSON(t, "32", nil), sessionJSON(t, "32", isFailed), sessionJSON(t, "34", nil), sessionJSON(t, "34", isDone)))
 	p := waitParamsOf(d)
 	p.Grace = time.Hour
 	out, o := sdktest.Run(t, wait, p)
@@ -57,7 +57,7 @@ func TestWaitFailsAtOnce(t *testing.T) {
 		"killed":          {map[string]any{"done": true, "cancelRequested": true}, 0, "attempt_killed", "ended as killed"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := serve(t, retrySession(t, sessionOf(t, "32", c.flags)))
+			d := serveScript(t, retrySession(t, sessionJSON(t, "32", c.flags)))
 			p := waitParamsOf(d)
 			p.Grace = c.grace
 			_, o := sdktest.Run(t, wait, p)
@@ -69,21 +69,21 @@ func TestWaitFailsAtOnce(t *testing.T) {
 }
 
 func TestWaitTellsWhatIsGone(t *testing.T) {
-	other := strings.Replace(sessionOf(t, "32", nil), "b7c07b4e", "00000000", 1)
+	other := strings.Replace(sessionJSON(t, "32", nil), "b7c07b4e", "00000000", 1)
 	for name, c := range map[string]struct {
-		session answer
-		attempt answer
+		session reply
+		attempt reply
 		code    string
 	}{
-		"the project":        {answer{status: 404, body: `{"message":"Project id=1 is already deleted at 2026-11-21T23:28:06Z","status":404}`}, answer{body: attemptOf(t, "32", isRunning)}, "project_deleted"},
-		"all":                {answer{status: 404, body: notThere}, answer{status: 404, body: notThere}, "ids_reset"},
-		"the number's owner": {answer{body: other}, answer{body: attemptOf(t, "32", isRunning)}, "ids_reset"},
+		"the project":        {reply{status: 404, body: `{"message":"Project id=1 is already deleted at 2026-11-21T23:28:06Z","status":404}`}, reply{body: attemptOf(t, "32", isRunning)}, "project_deleted"},
+		"all":                {reply{status: 404, body: notThere}, reply{status: 404, body: notThere}, "ids_reset"},
+		"the number's owner": {reply{body: other}, reply{body: attemptOf(t, "32", isRunning)}, "ids_reset"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := retrySession(t, sessionOf(t, "32", nil))
+			s := retrySession(t, sessionJSON(t, "32", nil))
 			s["GET /api/sessions/31"] = append(s["GET /api/sessions/31"], c.session)
 			s["GET /api/attempts/32"] = append(s["GET /api/attempts/32"], c.attempt)
-			d := serve(t, s)
+			d := serveScript(t, s)
 			_, o := sdktest.Run(t, wait, waitParamsOf(d))
 			if o.State != sdktest.Permanent || o.Code != c.code || !strings.Contains(o.Error, "demo") {
 				t.Errorf("%s %q %s", o.State, o.Code, o.Error)
@@ -95,10 +95,10 @@ func TestWaitTellsWhatIsGone(t *testing.T) {
 // TestWaitOutlastsARestart has a server that is away for longer than the client tries.
 func TestWaitOutlastsARestart(t *testing.T) {
 	t.Parallel()
-	s := retrySession(t, sessionOf(t, "32", nil))
-	cut := answer{handle: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }}
-	s["GET /api/sessions/31"] = append(s["GET /api/sessions/31"], cut, cut, answer{status: 503}, answer{status: 503}, answer{status: 503}, answer{status: 502, body: "<html>", html: true}, answer{body: sessionOf(t, "34", isDone)})
-	out, o := sdktest.Run(t, wait, waitParamsOf(serve(t, s)))
+	s := retrySession(t, sessionJSON(t, "32", nil))
+	cut := reply{handle: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }}
+	s["GET /api/sessions/31"] = append(s["GET /api/sessions/31"], cut, cut, reply{status: 503}, reply{status: 503}, reply{status: 503}, reply{status: 502, body: "<html>", html: true}, reply{body: sessionJSON(t, "34", isDone)})
+	out, o := sdktest.Run(t, wait, waitParamsOf(serveScript(t, s)))
 	if o.Err() != nil || out.Run.ID != "34" {
 		t.Errorf("%+v, %v", out, o.Err())
 	}
@@ -109,9 +109,9 @@ func TestWaitOutlastsARestart(t *testing.T) {
 
 func TestWaitGivesUpAnOutage(t *testing.T) {
 	t.Parallel()
-	s := retrySession(t, sessionOf(t, "32", nil))
-	s["GET /api/sessions/31"] = append(s["GET /api/sessions/31"], answer{status: 503, body: "<html>no</html>", html: true})
-	p := waitParamsOf(serve(t, s))
+	s := retrySession(t, sessionJSON(t, "32", nil))
+	s["GET /api/sessions/31"] = append(s["GET /api/sessions/31"], reply{status: 503, body: "<html>no</html>", html: true})
+	p := waitParamsOf(serveScript(t, s))
 	p.Outage = 0
 	_, o := sdktest.Run(t, wait, p)
 	if o.State != sdktest.Failed || o.Code != client.CodeServerError || !strings.Contains(o.Error, "503") {
@@ -120,7 +120,7 @@ func TestWaitGivesUpAnOutage(t *testing.T) {
 }
 
 func TestWaitUntilItsTimeout(t *testing.T) {
-	p := waitParamsOf(serve(t, retrySession(t, sessionOf(t, "32", nil))))
+	p := waitParamsOf(serveScript(t, retrySession(t, sessionJSON(t, "32", nil))))
 	p.Timeout = 20 * time.Millisecond
 	_, o := sdktest.Run(t, wait, p)
 	if o.Code != "timeout" || !strings.Contains(o.Error, "attempt 32 is running") {
@@ -129,11 +129,11 @@ func TestWaitUntilItsTimeout(t *testing.T) {
 }
 
 func TestWaitForASessionThatIsNotThereYet(t *testing.T) {
-	s := retrySession(t, sessionOf(t, "34", isDone))
-	s["GET /api/projects"] = []answer{{body: demo}}
-	s["GET /api/projects/1/workflows"] = []answer{{body: workflowList("retry", "49")}}
-	s["GET /api/projects/1/sessions"] = []answer{{body: noSessions}, {body: noSessions}, {body: `{"sessions":[` + sessionOf(t, "34", nil) + `]}`}}
-	p := waitParamsOf(serve(t, s))
+	s := retrySession(t, sessionJSON(t, "34", isDone))
+	s["GET /api/projects"] = []reply{{body: demo}}
+	s["GET /api/projects/1/workflows"] = []reply{{body: workflowList("retry", "49")}}
+	s["GET /api/projects/1/sessions"] = []reply{{body: noSessions}, {body: noSessions}, {body: `{"sessions":[` + sessionJSON(t, "34", nil) + `]}`}}
+	p := waitParamsOf(serveScript(t, s))
 	p.Address = "demo/retry@2026-11-21T10:00:00+09:00"
 	out, o := sdktest.Run(t, wait, p)
 	if o.Err() != nil || out.Run.ID != "34" {
@@ -142,14 +142,14 @@ func TestWaitForASessionThatIsNotThereYet(t *testing.T) {
 }
 
 func TestWaitTellsHowLongItUsuallyTakes(t *testing.T) {
-	s := retrySession(t, sessionOf(t, "32", nil), sessionOf(t, "34", isDone))
+	s := retrySession(t, sessionJSON(t, "32", nil), sessionJSON(t, "34", isDone))
 	var history []string
 	for _, minutes := range []int{10, 30, 20} {
-		history = append(history, sessionOf(t, "9", map[string]any{"done": true, "success": true, "createdAt": "2026-11-20T00:00:00Z", "finishedAt": fmt.Sprintf("2026-11-20T00:%d:00Z", minutes)}))
+		history = append(history, sessionJSON(t, "9", map[string]any{"done": true, "success": true, "createdAt": "2026-11-20T00:00:00Z", "finishedAt": fmt.Sprintf("2026-11-20T00:%d:00Z", minutes)}))
 	}
-	history = append(history, sessionOf(t, "8", isFailed))
-	s["GET /api/projects/1/sessions"] = []answer{{body: `{"sessions":[` + strings.Join(history, ",") + `]}`}}
-	out, o := sdktest.Run(t, wait, waitParamsOf(serve(t, s)))
+	history = append(history, sessionJSON(t, "8", isFailed))
+	s["GET /api/projects/1/sessions"] = []reply{{body: `{"sessions":[` + strings.Join(history, ",") + `]}`}}
+	out, o := sdktest.Run(t, wait, waitParamsOf(serveScript(t, s)))
 	if o.Err() != nil || out.Usual != 1200 {
 		t.Errorf("%+v, %v", out, o.Err())
 	}
@@ -165,9 +165,9 @@ func TestWaitForATask(t *testing.T) {
 		"+nevr":     {"not_found", "near: +never"},
 		"^error+e1": {},
 	} {
-		s := retrySession(t, strings.Replace(sessionOf(t, "32", isFailed), `"retry"`, `"error"`, 1))
-		s["GET /api/attempts/32"] = []answer{{body: attemptOf(t, "32", map[string]any{"workflow": map[string]any{"name": "error", "id": "50"}})}}
-		p := waitParamsOf(serve(t, s))
+		s := retrySession(t, strings.Replace(sessionJSON(t, "32", isFailed), `"retry"`, `"error"`, 1))
+		s["GET /api/attempts/32"] = []reply{{body: attemptOf(t, "32", map[string]any{"workflow": map[string]any{"name": "error", "id": "50"}})}}
+		p := waitParamsOf(serveScript(t, s))
 		if p.Address = "demo/error@32" + task; c.code == "" {
 			p.Address = "demo/error@32+error^error+e1"
 		}
@@ -247,14 +247,14 @@ func TestWaitForASuccessSince(t *testing.T) {
 		"GET /api/workflows/49/truncated_session_time": {{body: with(t, "workflow_truncated", map[string]any{"sessionTime": "2026-11-22T03:00:00+09:00"})}},
 		"GET /api/attempts":                            {{body: `{"attempts":[` + early + `]}`}, {body: `{"attempts":[` + late + `,` + early + `]}`}},
 	}
-	p := waitParamsOf(serve(t, s))
+	p := waitParamsOf(serveScript(t, s))
 	p.Address, p.Since = "demo/retry", "2026-11-22T03:00:00"
 	out, o := sdktest.Run(t, wait, p)
 	if o.Err() != nil || out.Run.ID != "34" {
 		t.Errorf("%+v, %v", out, o.Err())
 	}
-	s["GET /api/attempts"] = []answer{{body: `{"attempts":[]}`}, {status: 404, body: `{"message":"Resource does not exist: project name=demo","status":404}`}}
-	p.source = serve(t, s).on()
+	s["GET /api/attempts"] = []reply{{body: `{"attempts":[]}`}, {status: 404, body: `{"message":"Resource does not exist: project name=demo","status":404}`}}
+	p.source = serveScript(t, s).on()
 	if _, o := sdktest.Run(t, wait, p); o.Code != "project_deleted" {
 		t.Errorf("%q %s", o.Code, o.Error)
 	}
@@ -308,8 +308,8 @@ func TestWaitRefusesWhatCannotBe(t *testing.T) {
 }
 
 func TestWaitConforms(t *testing.T) {
-	done := serve(t, retrySession(t, sessionOf(t, "34", isDone)))
-	runs := serve(t, retrySession(t, sessionOf(t, "32", nil)))
+	done := serveScript(t, retrySession(t, sessionJSON(t, "34", isDone)))
+	runs := serveScript(t, retrySession(t, sessionJSON(t, "32", nil)))
 	sdktest.Conform(t, waitComponent(),
 		sdktest.Case{Params: `{"endpoint":"` + done.URL + `","address":"demo/retry@32","user":"me","password":"correct horse"}`},
 		sdktest.Case{Params: `{"endpoint":"` + runs.URL + `","address":"demo/retry@32","secret_headers":{"x-key":"correct horse"}}`})

@@ -1,7 +1,10 @@
 package client_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
+	"net/http"
 	"reflect"
 	"slices"
 	"testing"
@@ -176,6 +179,10 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // FuzzAnswers: whatever a server sends is an error or has all that it must have.
 func FuzzAnswers(f *testing.F) {
 	for _, name := range []string{
@@ -184,15 +191,10 @@ func FuzzAnswers(f *testing.F) {
 	} {
 		f.Add([]byte(recorded(f, name).body))
 	}
-	var body []byte
-	server := serve(f, reply{})
-	server.replies[0].act = nil
-	c := ask(f, server)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		body = data
-		server.mu.Lock()
-		server.replies, server.requests = []reply{{body: string(body)}}, nil
-		server.mu.Unlock()
+		c := newClient(t, client.Options{Endpoints: []string{"digdag"}, Transport: transport(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(data))}, nil
+		})})
 		ctx := t.Context()
 		check := func(name string, v any, err error, fine bool) {
 			if err == nil && !fine || err != nil && !reflect.ValueOf(v).IsZero() {
