@@ -1,0 +1,390 @@
+package main
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/outrider-run/outrider/plugins/digdag/client"
+	"github.com/outrider-run/outrider/sdk/observe"
+	"github.com/outrider-run/outrider/sdk/sdktest"
+)
+
+// server answers as a Digdag server does, from what is in memory. It notes what it is
+// asked, and instead is what is served for a path instead.
+type server struct {
+	*httptest.Server
+	mu        sync.Mutex
+	attempts  *memory
+	schedules int
+	tasks     map[string]string // answers, by attempt
+	logs      map[string]string // by attempt, of the task +w+a
+	instead   map[string]http.HandlerFunc
+	asked     []string
+}
+
+func serve(t *testing.T) *server {
+	t.Helper()
+	s := &server{attempts: newMemory(attemptsPage), tasks: map[string]string{}, logs: map[string]string{}, instead: map[string]http.HandlerFunc{}}
+	s.attempts.now = time.Now().UTC().Truncate(time.Second)
+	s.Server = httptest.NewServer(s)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// start makes attempts that run, and gives the last one's id.
+func (s *server) start(count int) (last int64) {
+	for range count {
+		last = s.attempts.give()
+		s.attempts.commit(last)
+	}
+	return last
+}
+
+// run makes attempts that have ended.
+func (s *server) run(count int) {
+	for range count {
+		s.attempts.end(s.start(1))
+	}
+}
+
+func orNull(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return at.Format(time.RFC3339)
+}
+
+func onTheWire(a client.Attempt) map[string]any {
+	return map[string]any{
+		"status": a.State(), "id": a.ID, "index": a.Index, "project": a.Project, "workflow": a.Workflow, "sessionId": a.SessionID, "sessionUuid": a.SessionUUID,
+		"sessionTime": a.SessionTime.Format("2006-01-02T15:04:05-07:00"), "retryAttemptName": nil, "done": a.Done, "success": a.Success, "cancelRequested": a.CancelRequested,
+		"params": a.Params, "createdAt": a.CreatedAt.Format(time.RFC3339), "finishedAt": orNull(a.FinishedAt),
+	}
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, r.URL.Path)
+	if other := s.instead[r.URL.Path]; other != nil {
+		other(w, r)
+		return
+	}
+	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/api/"), "/")
+	answer := map[string]any{}
+	before := client.ID(r.URL.Query().Get("last_id"))
+	switch {
+	case parts[0] == "version":
+		answer["version"] = "0.10.5.1"
+	case parts[0] == "schedules":
+		last, _ := strconv.Atoi(string(before))
+		list := []any{}
+		for n := last + 1; n <= s.schedules && len(list) < 100; n++ {
+			list = append(list, map[string]any{
+				"id": strconv.Itoa(n), "project": client.Ref{ID: "1", Name: "p"}, "workflow": client.Ref{ID: "1", Name: "w"},
+				"nextRunTime": "9999-01-01T00:00:00Z", "nextScheduleTime": "9999-01-01T00:00:00+00:00", "disabledAt": nil,
+			})
+		}
+		answer["schedules"] = list
+	case parts[0] == "attempts" && len(parts) == 1:
+		page, err := s.attempts.AttemptsPage(r.Context(), client.AttemptFilter{Before: before, IncludeRetried: r.URL.Query().Get("include_retried") == "true"})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusTeapot)
+			return
+		}
+		list := []any{}
+		for _, a := range page {
+			list = append(list, onTheWire(a))
+		}
+		answer["attempts"] = list
+	case parts[0] == "attempts" && len(parts) == 2:
+		a, err := s.attempts.Attempt(r.Context(), client.ID(parts[1]))
+		if err != nil {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprintf(w, `{"message":"Resource does not exist: session attempt id=%s","status":404}`, parts[1])
+			return
+		}
+		answer = onTheWire(a)
+	case parts[0] == "attempts" && parts[2] == "tasks" && s.tasks[parts[1]] != "":
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, s.tasks[parts[1]])
+		return
+	case parts[0] == "attempts" && parts[2] == "tasks":
+		answer["tasks"] = []any{}
+	case parts[0] == "logs" && len(parts) == 3:
+		list := []any{}
+		if text, ok := s.logs[parts[1]]; ok {
+			list = append(list, map[string]any{"fileName": "a.log.gz", "fileSize": len(text), "taskName": "+w+a", "fileTime": "2026-11-21T00:00:00Z", "agentId": "1@h", "direct": nil})
+		}
+		answer["files"] = list
+	case parts[0] == "logs":
+		w.Header().Set("Content-Type", "application/gzip")
+		z := gzip.NewWriter(w)
+		_, _ = io.WriteString(z, s.logs[parts[1]])
+		_ = z.Close()
+		return
+	default:
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+type fields map[string]any
+
+// see makes a pass of the component, with the parameters beside the endpoint.
+func (s *server) see(t *testing.T, params fields, options ...sdktest.Option) (out observe.Snapshot, o sdktest.Outcome) {
+	t.Helper()
+	all := fields{"endpoint": s.URL}
+	for k, v := range params {
+		all[k] = v
+	}
+	raw, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o = sdktest.RunJSON(t, digdagObserve(), string(raw), options...); o.State == sdktest.Success {
+		if err := o.Decode(&out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out, o
+}
+
+// must is see that succeeds, and checks what it asked.
+func (s *server) must(t *testing.T, requests int, params fields) observe.Snapshot {
+	t.Helper()
+	before := len(s.asked)
+	out, o := s.see(t, params)
+	if o.Err() != nil {
+		t.Fatal(o.Err())
+	}
+	if asked := s.asked[before:]; len(asked) != requests || out.Requests != requests {
+		t.Errorf("%d requests, told as %d, want %d: %v", len(asked), out.Requests, requests, asked)
+	}
+	return out
+}
+
+func openOf(s observe.Snapshot) (ids []string) {
+	for _, r := range s.Runs {
+		if !r.State.Ended() {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
+}
+
+// TestObserveCosts counts requests: the version, each 100 new attempts, each 100
+// schedules, each open attempt that is not among the newest 100.
+func TestObserveCosts(t *testing.T) {
+	s := serve(t)
+	s.start(2)
+	s.run(150)
+	s.schedules = 150
+	// Without history, all three pages would be the first pass's, were there as many.
+	first := s.must(t, 1+2+2, nil)
+	if got := openOf(first); !slices.Equal(got, []string{"1", "2"}) || len(first.Runs) != 2 || len(first.Schedules) != 150 || first.Version != "0.10.5.1" || first.Cut || first.Reset {
+		t.Fatalf("%v, %d runs, %d schedules", got, len(first.Runs), len(first.Schedules))
+	}
+	// 1 and 2 are not among the newest.
+	second := s.must(t, 1+1+2+2, fields{"cursor": first.Cursor})
+	if got := openOf(second); !slices.Equal(got, []string{"1", "2"}) || len(second.Runs) != 2 {
+		t.Errorf("%v, %d runs", got, len(second.Runs))
+	}
+	s.attempts.end(1)
+	s.run(250)
+	third := s.must(t, 1+3+2+2, fields{"cursor": second.Cursor})
+	if got := openOf(third); !slices.Equal(got, []string{"2"}) || len(third.Runs) != 252 {
+		t.Errorf("%v, %d runs, want 250 new ones, 1 and 2", got, len(third.Runs))
+	}
+	s.start(20)
+	fourth := s.must(t, 1+1+2+1, fields{"cursor": third.Cursor, "details": []string{}})
+	if got := openOf(fourth); len(got) != 21 || len(fourth.Runs) != 21 {
+		t.Errorf("%v", got)
+	}
+	s.run(20_000)
+	s.attempts.end(2)
+	fifth := s.must(t, 1+200+2+2, fields{"cursor": fourth.Cursor, "limit": 50_000}) // 20 open ones in one page
+	if got := openOf(fifth); len(got) != 20 || len(fifth.Runs) != 20+20_000+1 {
+		t.Errorf("%v, %d runs", got, len(fifth.Runs))
+	}
+}
+
+// TestObserveLimit: what is cut off comes with the next pass.
+func TestObserveLimit(t *testing.T) {
+	s := serve(t)
+	s.run(1)
+	cursor := s.must(t, 3, nil).Cursor
+	s.run(30)
+	open := strconv.FormatInt(s.start(1), 10)
+	var got []string
+	for pass := range 4 {
+		out := s.must(t, 3, fields{"cursor": cursor, "limit": 10})
+		for _, r := range out.Runs {
+			if r.State.Ended() {
+				got = append(got, r.ID)
+			}
+		}
+		if o := openOf(out); !slices.Equal(o, []string{open}) || out.Cut != (pass < 2) {
+			t.Errorf("pass %d: open %v, cut %v", pass, o, out.Cut)
+		}
+		cursor = out.Cursor
+	}
+	if len(got) != 30 || got[0] != "2" || got[29] != "31" {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestObserveHistory: at a first pass, what ended since.
+func TestObserveHistory(t *testing.T) {
+	s := serve(t)
+	now := s.attempts.now
+	for _, age := range []time.Duration{30 * 24 * time.Hour, 9 * 24 * time.Hour, 2 * time.Hour, time.Minute} {
+		s.attempts.now = now.Add(-age)
+		s.run(300)
+	}
+	s.attempts.now = now.Add(-10 * 24 * time.Hour)
+	for _, c := range []struct {
+		from     string
+		requests int
+		runs     int
+	}{
+		{"", 1 + 8 + 1, 0}, // two pages of more than 8 days, and not a third
+		{now.Add(-time.Hour).Format(time.RFC3339), 1 + 8 + 1, 300},
+		{now.Add(-24 * time.Hour).Format(time.RFC3339), 1 + 8 + 1, 600},
+		{now.Add(-20 * 24 * time.Hour).Format(time.RFC3339), 1 + 11 + 1, 900},
+		{now.Add(-100 * 24 * time.Hour).Format(time.RFC3339), 1 + 13 + 1, 1200}, // to an empty page
+	} {
+		params := fields{}
+		if c.from != "" {
+			params["history_from"] = c.from
+		}
+		if out := s.must(t, c.requests, params); len(out.Runs) != c.runs {
+			t.Errorf("from %q: %d runs, want %d", c.from, len(out.Runs), c.runs)
+		}
+	}
+	if _, o := s.see(t, nil); len(o.Progress) == 0 || !strings.Contains(o.Progress[0].Note, "looking at attempts, back to ") {
+		t.Errorf("progress: %+v", o.Progress)
+	}
+}
+
+// TestObserveManyOpen: 300 open attempts are got by their pages, at Digdag's limit or
+// above.
+func TestObserveManyOpen(t *testing.T) {
+	s := serve(t)
+	s.start(100)
+	signal := func(out observe.Snapshot, name string) float64 {
+		for _, x := range out.Signals {
+			if x.Name == name {
+				return x.Value
+			}
+		}
+		return -1
+	}
+	out := s.must(t, 1+2+1, nil)
+	if len(openOf(out)) != 100 || signal(out, "open_attempts") != 100 || signal(out, "open_attempts_limit") != 100 {
+		t.Errorf("%d open, %+v", len(openOf(out)), out.Signals)
+	}
+	s.start(200)
+	cursor := s.must(t, 1+2+1+1, fields{"cursor": out.Cursor}).Cursor
+	out = s.must(t, 1+1+2+1, fields{"cursor": cursor})
+	if len(openOf(out)) != 300 || signal(out, "open_attempts") != 300 || signal(out, "open_attempts_limit") != -1 {
+		t.Errorf("%d open, %+v", len(openOf(out)), out.Signals)
+	}
+	s.run(1000)
+	cursor = s.must(t, 1+10+3+1, fields{"cursor": out.Cursor}).Cursor
+	out = s.must(t, 1+1+3+1, fields{"cursor": cursor})
+	if len(openOf(out)) != 300 || len(out.Runs) != 300 {
+		t.Errorf("%d open of %d", len(openOf(out)), len(out.Runs))
+	}
+}
+
+func TestObserveAskedForOne(t *testing.T) {
+	s := serve(t)
+	s.run(3)
+	running := s.start(1)
+	s.tasks["4"] = string(recordedFile(t, "tasks_no_agent"))
+	s.tasks["2"] = strings.ReplaceAll(string(recordedFile(t, "tasks_error")), "+error+fail", "+w+a")
+	s.logs["2"] = "begun\n" + strings.Repeat("x\n", 30) + "no such table\n"
+	cursor := s.must(t, 3, nil).Cursor
+	// 2, which ended long ago, once; 4 is open and so in the list. Three requests for 2's
+	// tasks and log, two for 4's, which has no log; one finds that there is no 99.
+	out := s.must(t, 3+1+3+2+1, fields{"cursor": cursor, "details": []string{"4", "2", "99", "2"}})
+	if len(out.Runs) != 2 || out.Runs[0].ID != strconv.FormatInt(running, 10) || out.Runs[1].ID != "2" {
+		t.Fatalf("%+v", out.Runs)
+	}
+	open, failed := out.Runs[0], out.Runs[1]
+	if len(open.Tasks) != 3 || open.LogTail != "" || open.Started.IsZero() || open.State != observe.Running {
+		t.Errorf("%+v", open)
+	}
+	if len(failed.Tasks) != 6 || failed.LogTail != strings.Repeat("x\n", 19)+"no such table" {
+		t.Errorf("%d tasks, %q", len(failed.Tasks), failed.LogTail)
+	}
+	if len(out.Blind) != 1 || out.Blind[0] != "attempt 99, asked for in details: the server has none" {
+		t.Errorf("%q", out.Blind)
+	}
+	// What cannot be got of one takes nothing from the others.
+	s.instead["/api/logs/2/files"] = status404
+	out = s.must(t, 3+1+2+2, fields{"cursor": cursor, "details": []string{"4", "2"}})
+	if len(out.Runs) != 2 || len(out.Runs[1].Tasks) != 6 || len(out.Blind) != 1 || !strings.Contains(out.Blind[0], "log of +w+a of attempt 2: ") {
+		t.Errorf("%q", out.Blind)
+	}
+}
+
+func status404(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }
+
+// TestObserveBetweenPasses: a reset, a project that was deleted, an attempt that is
+// gone.
+func TestObserveBetweenPasses(t *testing.T) {
+	s := serve(t)
+	old := s.start(3)
+	s.schedules = 1
+	s.run(200)
+	cursor := s.must(t, 1+3+1, nil).Cursor
+
+	s.schedules = 0 // as of a deleted project; its attempts are listed on
+	s.attempts.end(old)
+	out := s.must(t, 1+1+1+1, fields{"cursor": cursor})
+	if got := openOf(out); !slices.Equal(got, []string{"1", "2"}) || len(out.Runs) != 3 || out.Runs[2].ID != "3" || out.Runs[2].Project != "p" || len(out.Schedules) != 0 {
+		t.Errorf("%v, %+v", got, out.Runs)
+	}
+	delete(s.attempts.rows, 2) // by hand, in the database
+	gone := s.must(t, 1+1+2+1, fields{"cursor": out.Cursor})
+	if got := openOf(gone); !slices.Equal(got, []string{"1"}) || len(gone.Blind) != 1 || !strings.HasPrefix(gone.Blind[0], "attempt 2: it was open") {
+		t.Errorf("%v, %q", got, gone.Blind)
+	}
+	if again := s.must(t, 1+1+1+1, fields{"cursor": gone.Cursor}); len(again.Blind) != 0 {
+		t.Errorf("%q", again.Blind)
+	}
+
+	s.attempts.reset()
+	s.run(2)
+	s.start(1)
+	out = s.must(t, 1+1+1+1, fields{"cursor": gone.Cursor})
+	if !out.Reset || len(out.Runs) != 3 || !slices.Equal(openOf(out), []string{"3"}) {
+		t.Errorf("%v, %+v", out.Reset, out.Runs)
+	}
+	if out = s.must(t, 1+1+1, fields{"cursor": out.Cursor}); out.Reset || len(out.Runs) != 1 {
+		t.Errorf("%v, %+v", out.Reset, out.Runs)
+	}
+	s.attempts.reset()
+	if out = s.must(t, 1+1+1+1, fields{"cursor": out.Cursor}); !out.Reset || len(out.Runs) != 0 {
+		t.Errorf("%v, %+v", out.Reset, out.Runs)
+	}
+	s.run(1)
+	if out = s.must(t, 1+1+1, fields{"cursor": out.Cursor}); out.Reset || len(out.Runs) != 1 {
+		t.Errorf("the first after none: %v, %+v", out.Reset, out.Runs)
+	}
+}
