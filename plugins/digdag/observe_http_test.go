@@ -245,6 +245,10 @@ func TestObserveLimit(t *testing.T) {
 	if len(got) != 30 || got[0] != "2" || got[29] != "31" {
 		t.Errorf("%v", got)
 	}
+	s.run(3000)
+	if out := s.must(t, 1+31+1, fields{"cursor": cursor, "limit": 10}); !out.Cut || len(out.Cursor) > 1000 {
+		t.Errorf("a cursor of %d bytes, cut %v", len(out.Cursor), out.Cut)
+	}
 }
 
 // TestObserveHistory: at a first pass, what ended since.
