@@ -12,8 +12,8 @@ import "github.com/outrider-run/outrider/sdk"
 
 func main() {
 	sdk.Serve(
-		digdagObserve(),
-		digdagStatus(),
+		observeComponent(),
+		statusComponent(),
 		startComponent(),
 		retryComponent(),
 		killComponent(),

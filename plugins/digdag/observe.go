@@ -32,7 +32,7 @@ func (p observeParams) Validate() error {
 	return errors.Join(all...)
 }
 
-func digdagObserve() sdk.Component {
+func observeComponent() sdk.Component {
 	return sdk.Define("digdag.observe", observeServer,
 		sdk.Doc(`Reports what a Digdag server runs: every open attempt, those that ended since the last pass, and its schedules.
 

@@ -222,6 +222,6 @@ func TestObserveConforms(t *testing.T) {
 		{Params: `{"endpoint": "` + hangs.URL + `"` + secret},
 		{Params: `{"endpoint": ["` + refuses.URL + `"]` + secret},
 	}
-	sdktest.Conform(t, digdagObserve(), cases...)
+	sdktest.Conform(t, observeComponent(), cases...)
 	sdktest.Build(t, ".").Conform(t, "digdag.observe", cases[0])
 }

@@ -155,7 +155,7 @@ func (s *server) see(t *testing.T, params fields, options ...sdktest.Option) (ou
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o = sdktest.RunJSON(t, digdagObserve(), string(raw), options...); o.State == sdktest.Success {
+	if o = sdktest.RunJSON(t, observeComponent(), string(raw), options...); o.State == sdktest.Success {
 		if err := o.Decode(&out); err != nil {
 			t.Fatal(err)
 		}

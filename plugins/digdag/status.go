@@ -28,11 +28,13 @@ func (p statusParams) Validate() error {
 // statusOutput is an attempt with its tasks, and what else its session has.
 type statusOutput struct {
 	observe.Run
-	Attempts []observe.Run `json:"attempts,omitempty" help:"the other attempts of the session, the first one first"`
-	Blind    []string      `json:"blind,omitempty" help:"what was not looked at, and why"`
+	// Failed is for who tells of a failure: a template can pick no task out of a list.
+	Failed   []observe.Task `json:"failed" help:"the tasks that failed, without the groups"`
+	Attempts []observe.Run  `json:"attempts,omitempty" help:"the other attempts of the session, the first one first"`
+	Blind    []string       `json:"blind,omitempty" help:"what was not looked at, and why"`
 }
 
-func digdagStatus() sdk.Component {
+func statusComponent() sdk.Component {
 	return sdk.Define("digdag.status", status,
 		sdk.Doc(`Shows one attempt: its state, and each task with its state, start, end, tries and error.
 
@@ -68,6 +70,11 @@ func status(ctx context.Context, run *sdk.Run, p statusParams) (statusOutput, er
 	var out statusOutput
 	if out.Run, out.Blind, err = detailed(ctx, c, runOf(a, originOf(a), c.Endpoint())); err != nil {
 		return statusOutput{}, err
+	}
+	for _, x := range out.Tasks {
+		if x.State == observe.Failed && !x.Group {
+			out.Failed = append(out.Failed, x)
+		}
 	}
 	if out.Params = a.Params; len(a.Params) > mostParams {
 		out.Params = nil

@@ -50,7 +50,7 @@ func (s *server) status(t *testing.T, address string) (out statusOutput, o sdkte
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o = sdktest.RunJSON(t, digdagStatus(), string(raw)); o.State == sdktest.Success {
+	if o = sdktest.RunJSON(t, statusComponent(), string(raw)); o.State == sdktest.Success {
 		if err := o.Decode(&out); err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +148,7 @@ func TestStatusConforms(t *testing.T) {
 	s := statusServer(t)
 	secret := `, "user": "u", "password": "correct horse"}`
 	sdktest.Conform(
-		t, digdagStatus(),
+		t, statusComponent(),
 		sdktest.Case{Params: `{"endpoint": "` + s.URL + `", "address": "demo/retry"` + secret},
 		sdktest.Case{Params: `{"endpoint": "` + s.URL + `", "address": "demo/retry@99"` + secret},
 	)

@@ -277,7 +277,7 @@ func TestExamplesInAirflow(t *testing.T) {
 		}
 		var heard []string
 		for component, x := range examples {
-			r, name := runs[component], taskOf(t, x.block(t, component, "python"))
+			r, name := runs[component], taskIDOf(t, x.block(t, component, "python"))
 			if got := task(t, r, name); got.State != "success" {
 				t.Errorf("%s: %+v\n%s", component, got, logText(t, r, name, 1))
 				continue
@@ -306,7 +306,7 @@ func TestExamplesInAirflow(t *testing.T) {
 func dagOf(component string) string { return "page_" + strings.ReplaceAll(component, ".", "_") }
 
 // taskOf is the id of the one task in a DAG's code.
-func taskOf(t *testing.T, code string) string {
+func taskIDOf(t *testing.T, code string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(code, `task_id="`)
 	id, _, closed := strings.Cut(rest, `"`)
