@@ -132,7 +132,7 @@ _export: {rb: {ruby: "%s", require: tasks}, who: world}
 end
 module Jobs
   class Job
-    def work(times:)
+    def work(times)
       puts "worked #{times}"
     end
     def self.plan

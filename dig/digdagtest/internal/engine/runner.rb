@@ -25,7 +25,8 @@ module Digdag
   def self.env = (@env ||= Env.new)
 end
 
-# The arguments that a method asks for: those by place, and those by name.
+# The arguments that a method asks for. Those by name come as one Hash at the
+# end, which Ruby 3 does not take: neither does it of a real Digdag 0.10.5.1.
 def fitting(method, name)
   list = []
   named = {}
@@ -35,12 +36,11 @@ def fitting(method, name)
     list << GIVEN[key.to_s] if %i[req opt].include?(kind) && there
     named[key] = GIVEN[key.to_s] if %i[keyreq key].include?(kind) && there
   end
-  [list, named]
+  named.empty? ? list : list << named
 end
 
 def call(receiver, name)
-  list, named = fitting(receiver.method(name), name)
-  receiver.send(name, *list, **named)
+  receiver.send(name, *fitting(receiver.method(name), name))
 end
 
 $LOAD_PATH << Dir.pwd
