@@ -73,7 +73,9 @@ func TestCancelled(t *testing.T) {
 			_, _ = io.WriteString(w, attempt("42", "false", "true"))
 		}, "unexpected EOF"},
 		"cut connection": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
-		"redirect":       {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/api/attempts/42?again", http.StatusFound) }, "answered 302"},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/api/attempts/42?again", http.StatusFound)
+		}, "answered 302"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			failures, killed := askDigdag(t, "", API{}, c.answer, c.answer, says(200, attempt("42", "false", "true")))
