@@ -23,7 +23,7 @@ func attempt(id, done, cancel string) string {
 
 // askDigdag has a server answer one request after the other, the last for ever, until
 // the attempt is killed or answers are over; it returns why, and what failed.
-func askDigdag(t *testing.T, user string, api API, answers ...http.HandlerFunc) (killed error, failures []string) {
+func askDigdag(t *testing.T, user string, api API, answers ...http.HandlerFunc) (failures []string, killed error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -40,7 +40,7 @@ func askDigdag(t *testing.T, user string, api API, answers ...http.HandlerFunc) 
 	api.Endpoints = append(api.Endpoints, strings.Replace(s.URL, "http://", "http://"+user, 1))
 	a := asker{api: api, id: Identity{Run: "42", Session: "u-u"}, client: newClient(time.Minute), every: time.Millisecond}
 	killed = a.untilKilled(ctx, func(err error) { failures = append(failures, err.Error()) })
-	return killed, failures
+	return failures, killed
 }
 
 func says(status int, body string) http.HandlerFunc {
@@ -73,17 +73,19 @@ func TestCancelled(t *testing.T) {
 			_, _ = io.WriteString(w, attempt("42", "false", "true"))
 		}, "unexpected EOF"},
 		"cut connection": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
-		"redirect":       {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/api/attempts/42?again", 302) }, "answered 302"},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/api/attempts/42?again", http.StatusFound)
+		}, "answered 302"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			killed, failures := askDigdag(t, "", API{}, c.answer, c.answer, says(200, attempt("42", "false", "true")))
+			failures, killed := askDigdag(t, "", API{}, c.answer, c.answer, says(200, attempt("42", "false", "true")))
 			if killed == nil || killed.Error() != "digdag was asked to kill attempt 42" {
 				t.Errorf("a kill is %v", killed)
 			}
 			if c.failed == "" && len(failures) > 0 || c.failed != "" && (len(failures) != 1 || !strings.Contains(failures[0], c.failed)) {
 				t.Errorf("told %q, want one with %q", failures, c.failed)
 			}
-			if killed, _ := askDigdag(t, "", API{}, c.answer, c.answer); killed != nil {
+			if _, killed := askDigdag(t, "", API{}, c.answer, c.answer); killed != nil {
 				t.Errorf("killed for %v", killed)
 			}
 		})
@@ -93,7 +95,7 @@ func TestCancelled(t *testing.T) {
 // TestCancelledAsks looks at the request: one, plain, with what the API wants.
 func TestCancelledAsks(t *testing.T) {
 	var got *http.Request
-	killed, failures := askDigdag(t, "me:se%40cret@", API{Headers: map[string]string{"X-Team": "data"}}, func(w http.ResponseWriter, r *http.Request) {
+	failures, killed := askDigdag(t, "me:se%40cret@", API{Headers: map[string]string{"X-Team": "data"}}, func(w http.ResponseWriter, r *http.Request) {
 		got = r
 		w.Header().Set("Content-Encoding", "gzip")
 		z := gzip.NewWriter(w)
@@ -134,8 +136,8 @@ func TestCancelledAddresses(t *testing.T) {
 
 // TestCancelledTellsNoPassword in what failed.
 func TestCancelledTellsNoPassword(t *testing.T) {
-	_, refused := askDigdag(t, "me:secret@", API{}, says(403, ""))
-	_, cut := askDigdag(t, "me:secret@", API{}, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	refused, _ := askDigdag(t, "me:secret@", API{}, says(403, ""))
+	cut, _ := askDigdag(t, "me:secret@", API{}, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	for _, told := range append(refused, cut...) {
 		if strings.Contains(told, "secret") {
 			t.Error(told)
@@ -201,7 +203,7 @@ func TestCancelledAsksTheNext(t *testing.T) {
 	dead := httptest.NewServer(nil)
 	dead.Close()
 	running, killed := says(200, attempt("42", "false", "false")), says(200, attempt("42", "false", "true"))
-	why, failures := askDigdag(t, "", API{Endpoints: []string{dead.URL}}, running, running, killed)
+	failures, why := askDigdag(t, "", API{Endpoints: []string{dead.URL}}, running, running, killed)
 	if why == nil || len(failures) != 1 || !strings.Contains(failures[0], "refused") {
 		t.Errorf("%v, told %q", why, failures)
 	}
