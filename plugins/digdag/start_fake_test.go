@@ -93,7 +93,7 @@ func (d *digdagServer) on() source {
 // fast looks again at once.
 var fast = pace{Every: time.Millisecond, Outage: time.Minute}
 
-// sample is a recorded reply.
+// sample is a recorded answer.
 func sample(t testing.TB, name string) string {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", name+".json"))
@@ -107,7 +107,7 @@ func sample(t testing.TB, name string) string {
 	return string(raw)
 }
 
-// with is a recorded reply with some members changed.
+// with is a recorded answer with some members changed.
 func with(t testing.TB, name string, changes map[string]any) string {
 	t.Helper()
 	var all map[string]any
@@ -127,7 +127,7 @@ func toJSON(t testing.TB, v any) string {
 	return string(raw)
 }
 
-// decoded reads a recorded reply.
+// decoded reads a recorded answer.
 func decoded[T any](t testing.TB, name string) (v T) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(sample(t, name)), &v); err != nil {

@@ -81,7 +81,7 @@ func TestStartNowTakesAFreeSecond(t *testing.T) {
 	if o.Err() != nil || len(sent) != 3 || sent[2].SessionTime.Sub(sent[0].SessionTime) != 2*time.Second || len(o.Checkpoints) != 3 {
 		t.Fatalf("%v, %+v, %s", o.Err(), sent, o.Checkpoints)
 	}
-	// The reply got lost: the next try asks for the same, and it is the run's own.
+	// The answer got lost: the next try asks for the same, and it is the run's own.
 	d = serveScript(t, startScript(t, reply{status: 409, body: attemptOf(t, "33", isRunning)}))
 	o = sdktest.RunJSON(t, startComponent(), `{"endpoint":"`+d.URL+`","address":"demo/retry"}`, sdktest.Restore(o.Checkpoints[2]))
 	var out startOutput
