@@ -220,6 +220,8 @@ func TestObserveCosts(t *testing.T) {
 	if got := openOf(fifth); len(got) != 20 || len(fifth.Runs) != 20+20_000+1 {
 		t.Errorf("%v, %d runs", got, len(fifth.Runs))
 	}
+	s.run(100) // which fill a page, and are known to be all
+	s.must(t, 1+1+2+1, fields{"cursor": fifth.Cursor})
 }
 
 // TestObserveLimit: what is cut off comes with the next pass.
