@@ -92,6 +92,14 @@ func TestTasksOfRecordedAttempts(t *testing.T) {
 			"+gretry+g+y<+gretry+g failed/error sh> 0..2 tries 2 error Command failed with code 5 (runtime)",
 			"+gretry^failure-alert<+gretry success/success notify> 2..3 tries 1",
 		}, "+gretry+g+y"},
+		"tasks_error": {true, []string{
+			"+error< failed/group_error  0..2 tries 1 group",
+			"+error+fail<+error failed/error sh> 0..0 tries 1 error Command failed with code 3 (runtime)",
+			"+error+never<+error skipped/blocked echo> -..- tries 0",
+			"+error^failure-alert<+error success/success notify> 0..0 tries 1",
+			"+error^error<+error success/success  0..2 tries 1 group",
+			"+error^error+e1<+error^error success/success sh> 0..2 tries 1",
+		}, "+error+fail"},
 		"tasks_retry": {true, []string{
 			"+retry< failed/group_error  0..4 tries 1 group",
 			"+retry+r<+retry failed/error sh> 0..4 tries 3 error Command failed with code 4 (runtime)",
