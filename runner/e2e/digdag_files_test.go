@@ -27,6 +27,25 @@ func shippedDig(t *testing.T, name string) string {
 	return string(text)
 }
 
+// edited is a shipped file as a user edits it: an export wins over what a start gives.
+func edited(t *testing.T, name string, oldnew ...string) string {
+	t.Helper()
+	text := shippedDig(t, name)
+	for i := 0; i < len(oldnew); i += 2 {
+		if !strings.Contains(text, oldnew[i]) {
+			t.Fatalf("dig/%s.dig holds no %q", name, oldnew[i])
+		}
+		text = strings.ReplaceAll(text, oldnew[i], oldnew[i+1])
+	}
+	return text
+}
+
+// here is the server that the files name, and hooked the one that gets notices.
+const (
+	here   = "http://127.0.0.1:65432"
+	hooked = "http://127.0.0.1:9000/notice"
+)
+
 // alone starts a shipped workflow as the only one of a project.
 func (d digdag) alone(name, text string, params map[string]any) digdagtest.Attempt {
 	d.t.Helper()
@@ -94,7 +113,7 @@ func TestDigdagFileAwait(t *testing.T) {
 	}
 	first := d.startIn(upstream.Name, "daily", map[string]any{"dir": d.dir})
 	d.await("loads")
-	a := d.alone("await", shippedDig(t, "await"), map[string]any{"endpoint": d.URL, "upstream": upstream.Name + "/daily"})
+	a := d.alone("await", edited(t, "await", here, d.URL, "ingest/daily", upstream.Name+"/daily"), nil)
 	d.Until(a.ID, "+await+upstream", "running")
 	d.release()
 	if r := d.done(a); !strings.Contains(r.Output("+await+report"), "the data of "+a.SessionTime.UTC().Format("2006-01-02")+" is there") {
@@ -129,8 +148,8 @@ func TestDigdagFileLock(t *testing.T) {
 		"+lock+load": "loads orders of " + a.SessionTime.UTC().Format("2006-01-02"), "+lock+many+eu": "aggregates eu",
 		"+lock+many+us": "aggregates us", "+lock+many+asia": "aggregates asia", "+lock+charge": "charges the customers",
 	} {
-		if got := strings.TrimSpace(r.Output(task)); got != want {
-			t.Errorf("%s printed %q, want %q", task, got, want)
+		if got := "\n" + strings.TrimSpace(r.Output(task)); !strings.HasSuffix(got, "\n"+want) {
+			t.Errorf("%s printed %q, want %q in the end", task, got, want)
 		}
 	}
 	again, err := d.StartAttempt(d.Context(), digdagtest.StartRequest{
@@ -169,11 +188,13 @@ func TestDigdagFileWrap(t *testing.T) {
 // TestDigdagFileKillsafe: a kill of the attempt ends the long task.
 func TestDigdagFileKillsafe(t *testing.T) {
 	d := onDigdag(t)
-	a := d.alone("killsafe", strings.ReplaceAll(shippedDig(t, "killsafe"), "http://127.0.0.1:65432", d.URL), map[string]any{
-		"command": fmt.Sprintf("echo $$ >'%[1]s/pid.new'; mv '%[1]s/pid.new' '%[1]s/pid'; exec sleep 3600", d.dir),
-	})
+	command := fmt.Sprintf("sh -c 'echo $PPID' >'%[1]s/pid.new'; mv '%[1]s/pid.new' '%[1]s/pid'; exec sleep 3600", d.dir)
+	a := d.alone("killsafe", edited(t, "killsafe", here, d.URL, "command: sleep 3600", "command: "+strconv.Quote(command)), nil)
 	d.await("pid")
-	pid := d.pid("pid")
+	pid, err := strconv.Atoi(strings.TrimSpace(d.read("pid")))
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := d.Kill(d.Context(), a.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -201,9 +222,16 @@ func hook(t *testing.T) (url string, texts <-chan string) {
 func TestDigdagFileNotice(t *testing.T) {
 	d := onDigdag(t)
 	url, texts := hook(t)
-	text := shippedDig(t, "notice")
-	project := d.Push(digdagtest.Files{"notice.dig": text})
-	a := d.startIn(project, "notice", map[string]any{"endpoint": d.URL, "webhook": url, "self": project + "/notice"})
+	const self = "digdag-file-notice"
+	text := edited(t, "notice", here, d.URL, hooked, url, "etl/notice", self+"/notice")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "notice.dig"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Server.Push(d.Context(), self, dir); err != nil {
+		t.Fatal(err)
+	}
+	a := d.startIn(self, "notice", nil)
 	if r := d.Wait(a.ID); r.Success || r.Task("+notice^error+tell").State != "success" {
 		for _, x := range r.Tasks {
 			t.Logf("%s %s: %s", x.FullName, x.State, x.Error.Message)
@@ -211,7 +239,7 @@ func TestDigdagFileNotice(t *testing.T) {
 		t.Fatalf("%v", r.States())
 	}
 	notice := <-texts
-	for _, want := range []string{"+notice+load", "no such table", project} {
+	for _, want := range []string{"+notice+load", "no such table", self} {
 		if !strings.Contains(notice, want) {
 			t.Errorf("the notice holds no %q:\n%s", want, notice)
 		}
@@ -223,7 +251,18 @@ func TestDigdagFileNotice(t *testing.T) {
 func TestDigdagFileBackfill(t *testing.T) {
 	d := onDigdag(t)
 	const daily = "timezone: UTC\nschedule: {daily>: 07:00:00}\n+load:\n  echo>: loads\n"
-	project := d.Push(digdagtest.Files{"backfill.dig": shippedDig(t, "backfill"), "daily.dig": daily})
+	const project = "digdag-file-backfill"
+	push := func(oldnew ...string) {
+		dir := t.TempDir()
+		for name, text := range map[string]string{"backfill": edited(t, "backfill", append(oldnew, here, d.URL, "etl/daily", project+"/daily")...), "daily": daily} {
+			if err := os.WriteFile(filepath.Join(dir, name+".dig"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := d.Server.Push(d.Context(), project, dir); err != nil {
+			t.Fatal(err)
+		}
+	}
 	sessions := func() (n int) {
 		var all struct{ Attempts []digdagtest.Attempt }
 		if err := d.Get(d.Context(), "/api/attempts?include_retried=true&project="+project+"&workflow=daily", &all); err != nil {
@@ -231,12 +270,13 @@ func TestDigdagFileBackfill(t *testing.T) {
 		}
 		return len(all.Attempts)
 	}
-	params := map[string]any{"endpoint": d.URL, "workflow": project + "/daily", "from": "2026-11-01", "count": 3, "dry": true}
+	params := map[string]any{"from": "2026-11-01", "count": 3}
+	push("dry: false", "dry: true")
 	d.done(d.startIn(project, "backfill", params))
 	if n := sessions(); n != 0 {
 		t.Fatalf("dry: %d attempts", n)
 	}
-	params["dry"] = false
+	push()
 	r := d.done(d.startIn(project, "backfill", params))
 	if n := sessions(); n != 3 {
 		t.Errorf("%d attempts, want 3: %v", n, r.States())
@@ -247,8 +287,8 @@ func TestDigdagFileBackfill(t *testing.T) {
 func TestDigdagFileSLA(t *testing.T) {
 	d := onDigdag(t)
 	url, texts := hook(t)
-	text := strings.Replace(shippedDig(t, "sla"), "duration: 00:30 ", "duration: 00:00:01 ", 1)
-	a := d.alone("sla", text, map[string]any{"webhook": url, "seconds": 4})
+	text := edited(t, "sla", hooked, url, "duration: 00:30 ", "duration: 00:00:01 ")
+	a := d.alone("sla", text, map[string]any{"seconds": 4})
 	if notice, want := <-texts, "session "+a.SessionTime.UTC().Format("2006-01-02")+" of attempt "+a.ID; !strings.HasPrefix(notice, want) {
 		t.Errorf("told %q, want %q", notice, want)
 	}

@@ -43,7 +43,7 @@ func withBinaries(run func() int) (int, error) {
 	built := map[string]string{
 		"outrider": "runner/cmd/outrider", "outrider-guard": "runner/cmd/outrider-guard",
 		"outrider-plugin-hello": "examples/hello", "outrider-plugin-probe": "runner/e2e/probe",
-		"outrider-plugin-script": "plugins/script",
+		"outrider-plugin-script": "plugins/script", "outrider-plugin-etl": "examples/etl",
 	}
 	for _, name := range shippedPlugins {
 		built["outrider-plugin-"+name] = "plugins/" + name
