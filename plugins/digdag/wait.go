@@ -47,7 +47,7 @@ func waitComponent() sdk.Component {
 
 The address names the session: @today, a date, a time, an id, or the latest that there is. One that is not there yet is waited for. With since it is any success that ended since then: 03:00 is the last time that a clock in the workflow's zone showed that.
 
-It fails as soon as that failed: attempt_failed, attempt_killed, task_failed (a task that did not run since another failed, too), and after grace if that is given. A retry that starts meanwhile is followed. A task in a group that is retried counts as Digdag counts it, the latest of the name. A server that restarts is waited for as long as outage says. A project that is deleted is project_deleted, and a server that began its ids anew, as one with its database in memory does, is ids_reset; timeout is what it says.
+It fails as soon as that failed: attempt_failed, attempt_killed, task_failed (a task that did not run since another failed, too), and after grace if that is given. A retry that starts meanwhile is followed. A task in a group that is retried counts as Digdag counts it, the latest of the name. A server that restarts is waited for as long as outage says. A project that was deleted is project_deleted where only a retry could help (what runs of it runs on), and a server that began its ids anew, as one with its database in memory does, is ids_reset; timeout is what it says.
 
 Progress tells how long successes usually took.`),
 		sdk.Example("Another project's task of today", `{"endpoint": "http://digdag.internal:65432", "address": "ingest/daily@today+load", "grace": "30m"}`),
@@ -162,6 +162,9 @@ func (f *follower) whole(ctx context.Context, a client.Attempt) (done bool, note
 		return true, "", nil
 	}
 	if left := f.spared(a.ID); left > 0 {
+		if err := f.mayRetry(ctx, a); err != nil {
+			return false, "", err
+		}
 		return false, fmt.Sprintf("attempt %s ended as %s; a retry is waited for until %s", a.ID, a.State(), until(left)), nil
 	}
 	return false, "", ended(ctx, f.c, a)
@@ -180,6 +183,9 @@ func (f *follower) one(ctx context.Context, a client.Attempt) (*observe.Task, st
 		return nil, "", sdk.Permanent(sdk.Code(client.CodeNotFound, errors.New(why)))
 	case failed:
 		if left := f.spared(a.ID); left > 0 {
+			if err := f.mayRetry(ctx, a); err != nil {
+				return nil, "", err
+			}
 			return nil, fmt.Sprintf("%s in attempt %s %s; a retry is waited for until %s", f.task, a.ID, why, until(left)), nil
 		}
 		return nil, "", sdk.Code("task_failed", fmt.Errorf("%s in attempt %s of %s %s", t.FullName, a.ID, sessionAddress(a), why))
@@ -201,8 +207,26 @@ func (f *follower) spared(id client.ID) time.Duration {
 	if !seen {
 		at = time.Now()
 		f.failedAt[id] = at
+		if f.grace > 0 {
+			f.run.Log().Warn("it failed; a retry is waited for", "attempt", id, "for", f.grace)
+		}
 	}
 	return f.grace - time.Since(at)
+}
+
+// mayRetry reports that no retry can come: a deleted project's attempts run to their
+// end, and are told of as before, but none is started (tried on 0.10.5.1).
+func (f *follower) mayRetry(ctx context.Context, a client.Attempt) error {
+	_, err := f.c.Project(ctx, a.Project.ID)
+	if isMissing(err) {
+		return projectDeleted(a, err)
+	}
+	return err
+}
+
+func projectDeleted(a client.Attempt, err error) error {
+	return sdk.Permanent(sdk.Code("project_deleted", fmt.Errorf("project %s (id %s) was deleted, or renamed by pushing it under another name, while attempt %s of %s was waited for, which is %s: %v",
+		a.Project.Name, a.Project.ID, a.ID, sessionAddress(a), attemptState(a.Flags), err)))
 }
 
 // until is when a time that is left is over.
@@ -217,8 +241,7 @@ func (f *follower) gone(ctx context.Context, first client.Attempt, err error) er
 	now, again := f.c.Attempt(ctx, first.ID)
 	switch {
 	case again == nil && now.SessionUUID == first.SessionUUID:
-		return sdk.Permanent(sdk.Code("project_deleted", fmt.Errorf("project %s (id %s) was deleted, or renamed by pushing it under another name, while attempt %s of %s was waited for, which is %s: %v",
-			first.Project.Name, first.Project.ID, first.ID, sessionAddress(first), attemptState(now.Flags), err)))
+		return projectDeleted(now, err)
 	case again == nil, isMissing(again):
 		return idsReset(first)
 	}

@@ -20,6 +20,7 @@ func retrySession(t *testing.T, states ...string) script {
 		"GET /api/attempts/32/tasks":   {{body: sample(t, "tasks_error")}},
 		"GET /api/attempts/34/tasks":   {{body: sample(t, "tasks_ok")}},
 		"GET /api/projects/1/sessions": {{body: noSessions}},
+		"GET /api/projects/1":          {{body: sample(t, "project")}},
 		"GET /api/sessions/31":         {},
 	}
 	for _, body := range states {
@@ -89,6 +90,20 @@ func TestWaitTellsWhatIsGone(t *testing.T) {
 				t.Errorf("%s %q %s", o.State, o.Code, o.Error)
 			}
 		})
+	}
+}
+
+// TestWaitForARetryThatCannotCome: what a deleted project runs ends, and no more.
+func TestWaitForARetryThatCannotCome(t *testing.T) {
+	for _, task := range []string{"", "+fail"} {
+		s := retrySession(t, strings.ReplaceAll(sessionJSON(t, "32", isFailed), `"retry"`, `"error"`))
+		s["GET /api/attempts/32"] = []reply{{body: attemptOf(t, "32", map[string]any{"workflow": map[string]any{"name": "error", "id": "50"}})}}
+		s["GET /api/projects/1"] = []reply{{body: sample(t, "project")}, {status: 404, body: `{"message":"Project id=1 is already deleted at 2026-11-21T23:28:06Z","status":404}`}}
+		p := waitParamsOf(serveScript(t, s))
+		p.Address, p.Grace = "demo/error@32"+task, time.Hour
+		if _, o := sdktest.Run(t, wait, p); o.State != sdktest.Permanent || o.Code != "project_deleted" || !strings.Contains(o.Error, "already deleted") {
+			t.Errorf("%s %q %s", o.State, o.Code, o.Error)
+		}
 	}
 }
 

@@ -334,7 +334,7 @@ func TestDigdagActOnWhatGoes(t *testing.T) {
 	// A restarted server of these tests has another port.
 	front := newFront(t, &target)
 	text := strings.ReplaceAll("+s:\n  "+gated, "DIR", d.dir)
-	a := acting{digdag: d, world: newWorld(t), endpoint: front, project: d.Push(digdagtest.Files{"w.dig": text})}
+	a := acting{digdag: d, world: newWorld(t), endpoint: front, project: d.Push(digdagtest.Files{"w.dig": text, "bad.dig": "+a:\n  sh>: exit 3\n"})}
 	x := a.Start(a.project, "w")
 	a.await(x.SessionID + ".on")
 	address := a.project + "/w@" + x.ID
@@ -357,18 +357,16 @@ func TestDigdagActOnWhatGoes(t *testing.T) {
 		t.Errorf("logs: exit %d\n%s", r.code, r.stderr)
 	}
 
-	if err := os.Remove(filepath.Join(d.dir, "release")); err != nil {
-		t.Fatal(err)
-	}
-	y := a.Start(a.project, "w")
-	a.await(y.SessionID + ".on")
-	log := &lineWatch{want: "is running", seen: make(chan struct{})}
-	cmd := a.command("digdag.wait", map[string]any{"address": a.project + "/w@" + y.ID, "every": "1s"})
+	// What a deleted project runs ends as before, but no retry can come.
+	y := a.Start(a.project, "bad")
+	a.Wait(y.ID)
+	log := &lineWatch{want: "a retry is waited for", seen: make(chan struct{})}
+	cmd := a.command("digdag.wait", map[string]any{"address": a.project + "/bad@" + y.ID, "every": "1s", "grace": "1h"})
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	<-log.seen
+	log.await(d.Context(), t)
 	if err := d.Send(d.Context(), http.MethodDelete, "/api/projects/"+y.Project.ID, nil, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -376,8 +374,6 @@ func TestDigdagActOnWhatGoes(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != 3 || !strings.Contains(log.text(), "project_deleted") || !strings.Contains(log.text(), a.project) {
 		t.Errorf("exit %d\n%s", code, log.text())
 	}
-	a.release()
-	a.Wait(y.ID)
 }
 
 // newFront forwards to a server that may move.
@@ -413,7 +409,7 @@ func TestDigdagActLogs(t *testing.T) {
 	if err := follow.Start(); err != nil {
 		t.Fatal(err)
 	}
-	<-log.seen // live: the attempt runs
+	log.await(a.Context(), t) // live: the attempt runs
 	var out read
 	a.act("digdag.logs", map[string]any{"address": address + "+one"}).into(&out)
 	if out.Run.State.Ended() || len(out.Files) != 1 || out.Files[0].Task != "+talk+one" || !out.Files[0].Whole || out.Count < 2 {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -26,6 +27,16 @@ func (l *lineWatch) Write(p []byte) (int, error) {
 		l.once.Do(func() { close(l.seen) })
 	}
 	return len(p), nil
+}
+
+// await waits until what is wanted was written.
+func (l *lineWatch) await(ctx context.Context, t *testing.T) {
+	t.Helper()
+	select {
+	case <-l.seen:
+	case <-ctx.Done():
+		t.Fatalf("no %q in\n%s", l.want, l.text())
+	}
 }
 
 func (l *lineWatch) text() string {
