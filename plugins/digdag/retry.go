@@ -25,7 +25,7 @@ type retryParams struct {
 	Revision string                     `json:"revision" help:"of the project: the latest, or keep that of the attempt" enum:"latest,keep" default:"latest"`
 	State    string                     `json:"state" help:"with a pattern: which attempts" enum:"failed,cancelled,any" default:"failed"`
 	Since    string                     `json:"since" help:"with a pattern: attempts that ended since then: 02:00 on this machine's clock, 2h, today or a time" default:"24h"`
-	AtMost   int                        `json:"at_most" help:"with a pattern: retry no more than so many, the oldest first" default:"20" min:"1"`
+	AtMost   int                        `json:"at_most" help:"with a pattern: do nothing, and fail with too_many, when it is more than so many" default:"20" min:"1"`
 	DryRun   bool                       `json:"dry_run" help:"change nothing, and tell what would be done" default:"false"`
 	Partial  bool                       `json:"partial" help:"with a pattern: what could not be retried stands in the output only and fails nothing" default:"false"`
 }
@@ -43,7 +43,7 @@ type retryOutput struct {
 	Attempts []retried `json:"attempts" help:"what was done, one for each attempt"`
 	Retried  int       `json:"retried" help:"how many attempts were started, or would be"`
 	Failed   int       `json:"failed" help:"how many could not be retried"`
-	Left     int       `json:"left" help:"how many more there are, beyond at_most"`
+	Left     int       `json:"left" help:"with dry_run: how many more there are, beyond at_most"`
 	DryRun   bool      `json:"dry_run,omitempty"`
 }
 
@@ -66,7 +66,7 @@ It starts another attempt of the same session, with the params of the earlier on
 
 An attempt that still runs is not retried (still_running): Digdag would run both. One that succeeded is unchanged, but for the modes from and all. After the retry of a group Digdag can take over no part of an attempt that has a task twice: cannot_resume says so, and mode all works.
 
-With a pattern (etl_*, or etl_*/daily) it retries the last attempts of all sessions that failed since a time, the oldest first, at most so many. One that cannot be retried stops no other; the run fails with partly_failed in the end, unless partial is set. Attempts that were asked for more than a day before since are not looked at.`),
+With a pattern (etl_*, or etl_*/daily) it retries the last attempts of all sessions that failed since a time, the oldest first; when they are more than at_most it does nothing (too_many), and with dry_run it lists the first of them. One that cannot be retried stops no other; the run fails with partly_failed in the end, unless partial is set. Attempts that were asked for more than a day before since are not looked at.`),
 		sdk.Example("What failed, of the latest session", `{"endpoint": "http://digdag.internal:65432", "address": "etl/daily"}`),
 		sdk.Example("From a task on", `{"endpoint": "http://digdag.internal:65432", "address": "etl/daily@2026-11-22+load", "mode": "from"}`),
 		sdk.Example("What failed in the night, at most four", `{"endpoint": "http://digdag.internal:65432", "address": "etl_*", "since": "02:00", "at_most": 4, "dry_run": true}`))

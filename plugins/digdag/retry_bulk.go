@@ -44,6 +44,10 @@ func retryAllOf(ctx context.Context, run *sdk.Run, c *client.Client, p retryPara
 	picked, left := pick(list, func(a client.Attempt) bool {
 		return pattern.Match(a.Project.Name, a.Workflow.Name) && inState(a, p.State)
 	}, p.AtMost)
+	if left > 0 && !p.DryRun {
+		return retryOutput{}, sdk.Permanent(sdk.Code("too_many", fmt.Errorf(
+			"%s: %d attempts match, more than at_most %d: nothing was done; look at them with dry_run, then narrow the address or since, or raise at_most", doing, len(picked)+left, p.AtMost)))
+	}
 	out := retryOutput{Attempts: []retried{}, Left: left, DryRun: p.DryRun}
 	run.Log().Info("attempts to retry", "found", len(picked)+left, "at_most", p.AtMost, "since", from.Format(time.RFC3339))
 	for i, a := range picked {

@@ -194,11 +194,23 @@ func localTime(text, zone string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	at, err := time.ParseInLocation("2006-01-02T15:04:05", text, location)
+	const layout = "2006-01-02T15:04:05"
+	at, err := time.ParseInLocation(layout, text, location)
 	if err != nil {
-		err = engine.InvalidError("Invalid timestamp format: " + text)
+		return at, engine.InvalidError("Invalid timestamp format: " + text)
 	}
-	return at, err
+	return firstOf(at, layout), nil
+}
+
+// firstOf is the first of the times that a clock shows twice, as Java takes them; Go
+// promises neither.
+func firstOf(at time.Time, layout string) time.Time {
+	_, before := at.Add(-24 * time.Hour).Zone()
+	_, now := at.Zone()
+	if first := at.Add(time.Duration(now-before) * time.Second); first.Format(layout) == at.Format(layout) {
+		return first
+	}
+	return at
 }
 
 // decode reads the JSON body of a request; the required keys must be in it.
