@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/dustin/go-humanize"
 
@@ -119,12 +121,19 @@ func tail(log io.Reader) (string, error) {
 		}
 	}
 	lines := strings.Split(strings.TrimRight(string(end), "\n"), "\n")
+	lines = slices.DeleteFunc(lines, frame().MatchString)
 	lines = lines[max(0, len(lines)-tailLines):]
 	for i := range lines {
 		lines[i] = clip(lines[i], mostLine)
 	}
 	return strings.Join(lines, "\n"), err
 }
+
+// frame is a line of the stack that Digdag itself logs below a task's error; it says
+// nothing of the task, and is longer than what is reported.
+var frame = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\t(?:at (?:io\.digdag|java|javax|jdk|com\.google\.(?:common|inject))\.|\.\.\. \d+ (?:more|common frames))`)
+})
 
 // details fills in the runs that are asked for by id, and adds those that are not
 // among them.

@@ -220,6 +220,8 @@ func TestObserveCosts(t *testing.T) {
 	if got := openOf(fifth); len(got) != 20 || len(fifth.Runs) != 20+20_000+1 {
 		t.Errorf("%v, %d runs", got, len(fifth.Runs))
 	}
+	s.run(100) // which fill a page, and are known to be all
+	s.must(t, 1+1+2+1, fields{"cursor": fifth.Cursor})
 }
 
 // TestObserveLimit: what is cut off comes with the next pass.
@@ -244,6 +246,11 @@ func TestObserveLimit(t *testing.T) {
 	}
 	if len(got) != 30 || got[0] != "2" || got[29] != "31" {
 		t.Errorf("%v", got)
+	}
+	s.run(3000)
+	s.start(1) // which the cursor must not stand behind: it would name all that is left out
+	if out := s.must(t, 1+31+1, fields{"cursor": cursor, "limit": 10}); !out.Cut || len(out.Cursor) > 1000 {
+		t.Errorf("a cursor of %d bytes, cut %v", len(out.Cursor), out.Cut)
 	}
 }
 

@@ -92,6 +92,14 @@ func TestTasksOfRecordedAttempts(t *testing.T) {
 			"+gretry+g+y<+gretry+g failed/error sh> 0..2 tries 2 error Command failed with code 5 (runtime)",
 			"+gretry^failure-alert<+gretry success/success notify> 2..3 tries 1",
 		}, "+gretry+g+y"},
+		"tasks_error": {true, []string{
+			"+error< failed/group_error  0..2 tries 1 group",
+			"+error+fail<+error failed/error sh> 0..0 tries 1 error Command failed with code 3 (runtime)",
+			"+error+never<+error skipped/blocked echo> -..- tries 0",
+			"+error^failure-alert<+error success/success notify> 0..0 tries 1",
+			"+error^error<+error success/success  0..2 tries 1 group",
+			"+error^error+e1<+error^error success/success sh> 0..2 tries 1",
+		}, "+error+fail"},
 		"tasks_retry": {true, []string{
 			"+retry< failed/group_error  0..4 tries 1 group",
 			"+retry+r<+retry failed/error sh> 0..4 tries 3 error Command failed with code 4 (runtime)",
@@ -226,7 +234,13 @@ func TestTailOfALog(t *testing.T) {
 		"many lines":  {strings.Repeat("x\n", 30) + "end\n", strings.Repeat("x\n", 19) + "end"},
 		"a long line": {strings.Repeat("é", 1000) + "\nend\n", strings.Repeat("é", mostLine/2) + " …\nend"},
 		"a huge one":  {strings.Repeat("y", 10*mostTail) + "\nend\n", "end"},
-		"no UTF-8":    {"\xff\xfe\n", "\uFFFD"},
+		"of Digdag's error": {
+			"no luck\n2026-11-22 12:19:45.000 +0000 [ERROR] (0017@x) io.digdag.core.agent.OperatorManager: Task failed\njava.lang.RuntimeException: Command failed with code 4\n" +
+				strings.Repeat("\tat io.digdag.core.agent.OperatorManager.run(OperatorManager.java:133)\n\tat java.base/java.lang.Thread.run(Thread.java:840)\n\tat com.google.inject.X.y(X.java:1)\n", 10) + "\t... 12 more\n",
+			"no luck\n2026-11-22 12:19:45.000 +0000 [ERROR] (0017@x) io.digdag.core.agent.OperatorManager: Task failed\njava.lang.RuntimeException: Command failed with code 4",
+		},
+		"of the task's own Java": {"\tat com.acme.Load.run(Load.java:7)\n", "\tat com.acme.Load.run(Load.java:7)"},
+		"no UTF-8":               {"\xff\xfe\n", "\uFFFD"},
 	} {
 		got, err := tail(strings.NewReader(c.text))
 		if got != c.want || err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,6 +96,30 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%d requests, want %d", n, c.requests)
 			}
 		})
+	}
+}
+
+// TestEndlessAnswer: no more is read than may be.
+func TestEndlessAnswer(t *testing.T) {
+	var sent atomic.Int64
+	f := serve(t, reply{act: func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		chunk := bytes.Repeat([]byte(" "), 64<<10)
+		for r.Context().Err() == nil && sent.Load() < 1<<30 {
+			n, err := w.Write(chunk)
+			if sent.Add(int64(n)); err != nil {
+				return
+			}
+		}
+	}})
+	_, err := newClient(t, client.Options{Endpoints: []string{f.URL}, MaxAnswer: 1 << 20}).Attempt(t.Context(), "7")
+	var e *client.Error
+	if !errors.As(err, &e) || e.Code != client.CodeTooBig || len(f.all()) != 1 {
+		t.Errorf("%v, %d requests", err, len(f.all()))
+	}
+	f.Close() // waits for the answer's end
+	if sent.Load() > 64<<20 {
+		t.Errorf("%d bytes were taken", sent.Load())
 	}
 }
 

@@ -45,7 +45,8 @@ type Started struct {
 
 // Start starts an attempt (PUT /api/attempts). It is retried: one of the same
 // workflow, session time and RetryAttemptName is never started twice, the server
-// has a unique key on them.
+// has a unique key on them. At the server's limit of attempts it is
+// CodeTooManyAttempts even where there is such an attempt.
 func (c *Client) Start(ctx context.Context, r StartRequest) (Started, error) {
 	q := call{method: http.MethodPut, path: "/api/attempts", conflict: true}
 	if err := c.ids(q, r.Workflow); err != nil {

@@ -18,7 +18,7 @@ import (
 // are up, and what a request to a local server adds to a run.
 func (b *bench) plugins() ([]figure, error) {
 	var all []figure
-	for _, name := range []string{"file", "net", "notify"} {
+	for _, name := range []string{"digdag", "file", "net", "notify"} {
 		path := filepath.Join(b.bin, "outrider-plugin-"+name)
 		file, err := os.Stat(path)
 		if err != nil {

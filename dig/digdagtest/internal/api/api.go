@@ -74,6 +74,7 @@ func Handler(store *state.Store, e *engine.Engine, cfg Config) http.Handler {
 		"GET /api/workflows/{id}/truncated_session_time": s.truncatedTime,
 		"GET /api/project":                               missing("/api/project"),
 		"GET /api/workflow":                              missing("/api/workflow"),
+		"POST /double/sessions":                          s.seed,
 		"GET /api/projects/{id}/workflow":                missing("/api/projects/{id}/workflow"),
 	} {
 		mux.Handle(pattern, s.serve(h))
@@ -226,6 +227,15 @@ func (s *server) version(*http.Request) (any, error) {
 
 func (s *server) versionCheck(*http.Request) (any, error) {
 	return map[string]any{"serverVersion": Version, "upgradeRecommended": false, "apiCompatible": true}, nil
+}
+
+// seed is the double's own: it makes a history.
+func (s *server) seed(r *http.Request) (any, error) {
+	count, err := queryID(r, "count", 0)
+	if err != nil {
+		return nil, err
+	}
+	return object(), s.engine.Seed(int(count))
 }
 
 // pathID reads the id in the path; what is no number is no resource.

@@ -14,11 +14,12 @@ import (
 // test that quietly ran something else would prove nothing.
 func TestWhatIsNotInTheDoubleIsRefusedByName(t *testing.T) {
 	for text, want := range map[string]string{
-		"+a: {loop>: 3, _do: {echo>: x}}":          "+w+a: the operator loop> is not in the double",
+		"+a: {td>: x.sql}":                         "+w+a: the operator td> is not in the double",
 		"+g: {+a: {td>: q.sql}}":                   "+w+g+a: the operator td> is not in the double",
-		"+a: {_type: require}":                     "the operator require> is not in the double",
+		"+a: {_type: redshift}":                    "the operator redshift> is not in the double",
 		"_error: {mail>: x}\n+a: {echo>: x}":       "+w^error: the operator mail> is not in the double",
-		"+a: {sh>: x, docker: {image: y}}":         "+w+a: the directive docker is not in the double",
+		"+a: {sh>: x, ecs: {cluster: y}}":          "+w+a: the directive ecs is not in the double",
+		"+a: {loop>: 2, _do: {+b: {mail>: x}}}":    "+w+a^sub+b: the operator mail> is not in the double",
 		"+g: {_secrets: {a: b}, +a: {echo>: x}}":   "+w+g: the directive _secrets is not in the double",
 		"+a: {sh>: 'x ${secret:k}'}":               "+w+a: sh>: secrets are not in the double",
 		"+a:\n  !include : 'b.dig'":                "!include",

@@ -64,8 +64,10 @@ func (e *Engine) expireLocks() {
 }
 
 // outcome is how a run of a task ended. With err set it failed, and with retry
-// set too it is run again after a while; else result is what it gave.
+// set too it is run again after a while, as with poll alone; else result is
+// what it gave.
 type outcome struct {
+	poll   *polling
 	err    *conf.Object
 	retry  *retry
 	result *conf.Object // subtask_config, export_params, store_params
@@ -85,6 +87,9 @@ func (e *Engine) finish(j *job, o outcome) {
 		t.Queued, t.LockedBy, t.LockExpires, t.UpdatedAt = false, "", 0, e.now()
 		st.Put(t)
 		switch {
+		case o.poll != nil:
+			at := e.now().Add(o.poll.after)
+			t.State, t.RetryAt, t.StateParams = state.RetryWaiting, &at, o.poll.state
 		case o.err != nil && o.retry != nil:
 			at := e.now().Add(o.retry.interval())
 			t.State, t.RetryAt, t.StateParams = state.RetryWaiting, &at, o.retry.nextState()

@@ -24,7 +24,7 @@ func (j *job) newWorkdir(operator string) (workdir, *failure) {
 	}
 	dir := filepath.Join(j.workspace, sub)
 	if !strings.HasPrefix(dir, j.workspace) {
-		return workdir{}, fail(failure{fmt.Sprintf("Working directory must not be outside of project path (%s): %s", j.workspace, sub), "illegal argument"})
+		return workdir{}, fail(failure{message: fmt.Sprintf("Working directory must not be outside of project path (%s): %s", j.workspace, sub), kind: "illegal argument"})
 	}
 	temp := filepath.Join(j.workspace, ".digdag", "tmp")
 	if err := os.MkdirAll(temp, 0o755); err != nil {
@@ -59,6 +59,12 @@ func (w workdir) write(name, text string) *failure {
 // one pipe for both outputs. It is in our process group, nothing kills it when
 // we die, and no cancel ever reaches it.
 func (j *job) command(argv []string, dir string, env map[string]string) (code int, f *failure) {
+	if j.config.Has("docker") {
+		if argv, f = j.inDocker(argv, dir, env); f != nil {
+			return 0, f
+		}
+		env = nil
+	}
 	stdin, keepOpen, err := os.Pipe()
 	if err != nil {
 		return 0, fail(unexpected(err.Error()))

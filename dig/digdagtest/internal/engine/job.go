@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/outrider-run/outrider/dig/digdagtest/internal/conf"
@@ -86,6 +87,8 @@ func (j *job) run() outcome {
 	switch {
 	case f == nil:
 		return outcome{result: result}
+	case f.poll != nil:
+		return outcome{poll: f.poll}
 	case retries.again() && retriable(operator):
 		j.log.line("ERROR", j, "Task failed, retrying\nio.digdag.spi.TaskExecutionException: java.lang.RuntimeException: %s\n", f.message)
 		return outcome{err: f.object(), retry: &retries}
@@ -95,7 +98,9 @@ func (j *job) run() outcome {
 
 // retriable tells whether an operator looks at _retry itself; for the others it
 // means nothing.
-func retriable(operator string) bool { return operator == "sh" || operator == "py" }
+func retriable(operator string) bool {
+	return slices.Contains([]string{"sh", "py", "rb", "call", "require", "http"}, operator)
+}
 
 // makeWorkspace unpacks the project anew, for this delivery alone.
 func (j *job) makeWorkspace() error {
@@ -188,11 +193,14 @@ func (j *job) report(f failure) *conf.Object {
 const stack = "digdag-double (it has no Java stack)"
 
 // failure is why a task failed: a runtime or config problem, or, without a
-// kind, what fail> said.
-type failure struct{ message, kind string }
+// kind, what fail> said. With poll set it did not fail yet.
+type failure struct {
+	message, kind string
+	poll          *polling
+}
 
-func configError(message string) failure { return failure{message, "config"} }
-func unexpected(message string) failure  { return failure{message, "runtime"} }
+func configError(message string) failure { return failure{message: message, kind: "config"} }
+func unexpected(message string) failure  { return failure{message: message, kind: "runtime"} }
 
 // object is the failure as the API shows it.
 func (f failure) object() *conf.Object {

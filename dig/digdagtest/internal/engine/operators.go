@@ -1,13 +1,8 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"regexp"
-	"strings"
 	"sync"
 
 	"github.com/outrider-run/outrider/dig/digdagtest/internal/conf"
@@ -15,9 +10,6 @@ import (
 
 // operate runs the operator of the job.
 func (j *job) operate(operator string) (*conf.Object, *failure) {
-	if j.config.Has("docker") {
-		return nil, fail(configError("docker: is not in the double"))
-	}
 	switch operator {
 	case "sh":
 		return j.sh()
@@ -40,6 +32,22 @@ func (j *job) operate(operator string) (*conf.Object, *failure) {
 			}
 		}
 		return nil, &failure{message: message}
+	case "rb":
+		return j.rb()
+	case "loop":
+		return j.loop()
+	case "for_each":
+		return j.forEach()
+	case "if":
+		return j.branch()
+	case "call":
+		return j.call()
+	case "wait":
+		return j.wait()
+	case "require":
+		return j.require()
+	case "http":
+		return j.http()
 	case "notify":
 		message, f := j.text(j.config, "_command")
 		if f != nil {
@@ -111,86 +119,6 @@ func (j *job) sh() (*conf.Object, *failure) {
 		f = fail(unexpected(fmt.Sprintf("Command failed with code %d", code)))
 	}
 	return conf.New(), f
-}
-
-// py hands its parameters to a program in a file and reads the results from
-// another. The double runs no Python functions: python: must name a program.
-func (j *job) py() (*conf.Object, *failure) {
-	params := j.config.Clone()
-	params.MergeDefault(j.config.Object("py"))
-	w, f := j.newWorkdir("py")
-	if f != nil {
-		return nil, f
-	}
-	argv := []string{"python"}
-	switch v := params.Get("python").(type) {
-	case nil:
-	case string:
-		argv = []string{v}
-	case []any:
-		argv = texts(v)
-	default:
-		return nil, fail(configError("Invalid python: " + conf.Text(v)))
-	}
-	command, f := j.text(params, "_command")
-	if f != nil {
-		return nil, f
-	}
-	env := map[string]string{}
-	for _, step := range []func() *failure{
-		func() *failure { return w.write("input.json", conf.Text(conf.Of("params", params))) },
-		func() *failure { return w.write("runner.py", runner) },
-		func() *failure { return j.addEnv(env) },
-	} {
-		if f := step(); f != nil {
-			return nil, f
-		}
-	}
-	argv = append(argv, w.relative("runner.py"), command, w.relative("input.json"), w.relative("output.json"))
-	code, f := j.command(argv, w.dir, env)
-	if f != nil {
-		return nil, f
-	}
-	return pyResult(code, filepath.Join(w.temp, "output.json"))
-}
-
-// runner is what stands where a real Digdag has the Python program that runs
-// functions of the project.
-const runner = `import sys
-sys.exit("the double of Digdag runs no Python functions: name a program with python:")
-`
-
-func pyResult(code int, path string) (*conf.Object, *failure) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && code == 0 {
-		return nil, fail(unexpected("output.json does not exist. Something unexpected error happened. Please check logs."))
-	}
-	out, parseErr := conf.ParseObject(data)
-	if code == 0 {
-		if parseErr != nil {
-			return nil, fail(unexpected("com.fasterxml.jackson.core.JsonParseException: " + parseErr.Error()))
-		}
-		return out, nil
-	}
-	reason := fmt.Sprintf("Python command failed with code %d", code)
-	if err != nil {
-		return nil, fail(unexpected(reason))
-	}
-	if parseErr != nil {
-		return nil, fail(unexpected("com.fasterxml.jackson.core.JsonParseException: " + parseErr.Error()))
-	}
-	reason += "\nError messages from python"
-	problem := out.Object("error")
-	if problem.Get("message") != nil {
-		reason += ": " + conf.String(problem.Get("message"))
-	}
-	if problem.Get("class") != nil {
-		reason += " (" + conf.String(problem.Get("class")) + ")"
-	}
-	if trace, _ := problem.Get("backtrace").([]any); len(trace) > 0 {
-		reason += "\n\tfrom " + strings.Join(texts(trace), "\n\tfrom ")
-	}
-	return nil, fail(unexpected(reason))
 }
 
 // addEnv adds the _env of the task's own configuration.

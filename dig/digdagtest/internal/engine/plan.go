@@ -120,11 +120,15 @@ func (p *plan) readSlots(operator, value string) (err error) {
 		return fmt.Errorf("the pattern %q is not in the double", line)
 	}
 	// Both the day of the month and of the week must match, unlike in cron.
-	parser, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(line)
+	parser, err := cron.TryNewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
+	if err != nil {
+		return err
+	}
+	schedule, err := parser.Parse(line)
 	if err != nil {
 		return InvalidError(err.Error())
 	}
-	slots, ok := parser.(cron.ScheduleWithPrev)
+	slots, ok := schedule.(cron.ScheduleWithPrev)
 	if !ok {
 		return fmt.Errorf("the pattern %q is not in the double", line)
 	}
