@@ -131,7 +131,7 @@ func TestLogsFollows(t *testing.T) {
 		fileList(), fileList(handle("+retry+g+x", "1a", 10)), fileList(handle("+retry+g+x", "1a", 20)), fileList(handle("+retry+g+x", "1a", 20)),
 		fileList(handle("+retry+g+x", "1a", 30), strings.Replace(handle("+retry+g+x", "2a", 5), "8626@", "9999@", 2)),
 	}
-	s[logPath+a] = []reply{{body: packed(t, "", false)}, {body: packed(t, "one\ntw", false)}, {body: packed(t, "one\ntwo\nthree\n", true)}}
+	s[logPath+a] = []reply{{body: packed(t, "", false)}, {body: packed(t, "one\ntw", false)}, {body: packed(t, "one\ntwo\nthree\n", false)}}
 	s[logPath+b] = []reply{{body: packed(t, "other\n", true)}}
 	d := serveScript(t, s)
 	p := logsAt(d, "")

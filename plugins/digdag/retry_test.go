@@ -29,6 +29,12 @@ func TestPlanRetry(t *testing.T) {
 		{ID: "7", FullName: "+w+b+z", ParentID: "4", Upstreams: []client.ID{"6"}, State: client.TaskBlocked},
 		{ID: "8", FullName: "+w+c", ParentID: "1", Upstreams: []client.ID{"4"}, State: client.TaskBlocked},
 	}
+	chain := []client.Task{
+		{ID: "1", FullName: "+w", IsGroup: true, State: client.TaskGroupError},
+		{ID: "2", FullName: "+w+a", ParentID: "1", State: client.TaskSuccess},
+		{ID: "3", FullName: "+w+b", ParentID: "1", Upstreams: []client.ID{"2"}, State: client.TaskSuccess},
+		{ID: "4", FullName: "+w+c", ParentID: "1", Upstreams: []client.ID{"3"}, State: client.TaskFailed},
+	}
 	for _, c := range []struct {
 		name, workflow string
 		tasks          []client.Task
@@ -42,6 +48,7 @@ func TestPlanRetry(t *testing.T) {
 		{"from a task", "w", tree, "from", "+b+y", &client.Resume{Attempt: "9", From: "+w+b+y"}, []string{"+w+b+y", "+w+b+z", "+w+c"}, ""},
 		{"from a done one", "w", tree, "from", "+b+x", &client.Resume{Attempt: "9", From: "+w+b+x"}, []string{"+w+b+x", "+w+b+y", "+w+b+z", "+w+c"}, ""},
 		{"from a group", "w", tree, "from", "+b", &client.Resume{Attempt: "9", From: "+w+b"}, []string{"+w+b+x", "+w+b+y", "+w+b+z", "+w+c"}, ""},
+		{"at the end of a chain", "w", chain, "from", "+c", &client.Resume{Attempt: "9", From: "+w+c"}, []string{"+w+c"}, ""},
 		{"behind a failed one", "w", tree, "from", "+c", nil, nil, "+w+b comes before +w+c and is group_error, not success"},
 		{"unknown", "w", tree, "from", "+d", nil, nil, `no task "+d" in attempt 9`},
 		{"recorded", "error", recordedTasks(t, "tasks_error"), "failed", "", &client.Resume{Attempt: "9"}, []string{"+error+fail", "+error+never"}, ""},
