@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,8 @@ type verb struct {
 	name, usage, examples string
 	// flags are the host's own besides those that every verb has.
 	flags []cli.Flag
+	// given are parameters of the component that the host needs for what it prints.
+	given map[string]json.RawMessage
 	// formats of what is printed, the first by default, and who prints it.
 	formats []string
 	print   func(a *app, format string, outputs json.RawMessage) error
@@ -58,7 +61,9 @@ func (a *app) verbs() []*cli.Command {
 				"  outrider retry 'digdag:etl_*' --state failed --since 02:00 --at-most 4 --dry-run\n" +
 				"  outrider retry --forget digdag:etl/daily",
 			flags:   []cli.Flag{&cli.BoolFlag{Name: "forget", Usage: "forget the once-keys of the tasks that run again", DisableDefaultText: true}},
-			formats: data, print: (*app).printOutputs, after: forgetFreed,
+			formats: data, print: (*app).printOutputs, after: afterRetry,
+			// A failure would have no outputs, and so nothing to forget of what did run.
+			given: map[string]json.RawMessage{"partial": json.RawMessage("true")},
 		}),
 		a.verb(verb{
 			name: "kill", usage: "kill a run of an engine",
@@ -105,7 +110,11 @@ func (a *app) doVerb(c *cli.Context, v verb) error {
 		return err
 	}
 	heard := v.hear != nil && format == v.formats[0]
-	s, err := a.target(c, v.name, heard)
+	given := maps.Clone(v.given)
+	if heard {
+		given = map[string]json.RawMessage{"stream": json.RawMessage("true")}
+	}
+	s, err := a.target(c, v.name, given)
 	if err != nil {
 		return err
 	}

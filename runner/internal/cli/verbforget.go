@@ -22,22 +22,30 @@ type retried struct {
 	Error       string   `json:"error"`
 }
 
-// forgetFreed forgets the once-keys of the tasks that a retry has set free: they would
-// be passed over as done.
-func forgetFreed(ctx context.Context, a *app, s target, c *cli.Context, outputs json.RawMessage) error {
-	if !c.Bool("forget") {
-		return nil
-	}
+// afterRetry forgets, with --forget, the once-keys of the tasks that run again: they
+// would be passed over as done. It fails when something could not be retried.
+func afterRetry(ctx context.Context, a *app, s target, c *cli.Context, outputs json.RawMessage) error {
 	var out struct {
 		Attempts []retried `json:"attempts"`
+		Retried  int       `json:"retried"`
+		Failed   int       `json:"failed"`
 		DryRun   bool      `json:"dry_run"`
 	}
 	if err := json.Unmarshal(outputs, &out); err != nil {
 		return broken(fmt.Errorf("read what was set free: %w", err))
 	}
-	if out.DryRun {
-		return nil
+	if c.Bool("forget") && !out.DryRun {
+		if err := a.forget(ctx, s, c, out.Attempts); err != nil {
+			return err
+		}
 	}
+	if out.Failed > 0 {
+		return &exit{1, fmt.Errorf("%d of %d could not be retried, as it says above", out.Failed, out.Failed+out.Retried)}
+	}
+	return nil
+}
+
+func (a *app) forget(ctx context.Context, s target, c *cli.Context, attempts []retried) error {
 	b, err := openBook(ctx, c.String("config"))
 	if err != nil {
 		return err
@@ -47,7 +55,7 @@ func forgetFreed(ctx context.Context, a *app, s target, c *cli.Context, outputs 
 	if instance == "" {
 		instance = b.config.Instance
 	}
-	for _, r := range out.Attempts {
+	for _, r := range attempts {
 		if r.Error != "" {
 			continue
 		}

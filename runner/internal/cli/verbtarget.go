@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ type target struct {
 	config    config.Config
 }
 
-func (a *app) target(c *cli.Context, verb string, stream bool) (target, error) {
+func (a *app) target(c *cli.Context, verb string, given map[string]json.RawMessage) (target, error) {
 	address := c.Args().First()
 	if address == "" {
 		return target{}, usage("the address is missing, such as digdag:PROJECT/WORKFLOW; see %s --help", helpName(c))
@@ -34,12 +35,12 @@ func (a *app) target(c *cli.Context, verb string, stream bool) (target, error) {
 	if err != nil {
 		return target{}, &exit{exitUsage, err}
 	}
-	return targetOf(address, verb, stream, cfg, os.Getenv)
+	return targetOf(address, verb, given, cfg, os.Getenv)
 }
 
-// targetOf decides which component does a verb, and with what. stream: it is to tell
-// what it reads as it comes.
-func targetOf(address, verb string, stream bool, cfg config.Config, getenv func(string) string) (target, error) {
+// targetOf decides which component does a verb, and with what: what the source says, the
+// address, and what the host needs.
+func targetOf(address, verb string, given map[string]json.RawMessage, cfg config.Config, getenv func(string) string) (target, error) {
 	t := target{address: address, config: cfg, params: json.RawMessage("{}")}
 	name, rest, found := strings.Cut(address, ":")
 	switch s, known := cfg.Sources[name]; {
@@ -74,9 +75,7 @@ func targetOf(address, verb string, stream bool, cfg config.Config, getenv func(
 	if params["address"], err = json.Marshal(rest); err != nil {
 		return t, host(err)
 	}
-	if stream {
-		params["stream"] = json.RawMessage("true")
-	}
+	maps.Copy(params, given)
 	t.params, err = json.Marshal(params)
 	return t, err
 }
