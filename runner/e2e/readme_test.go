@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/outrider-run/outrider/dig/digdagtest"
 )
 
 // step is a command of the README and what it prints on stdout.
@@ -77,6 +79,101 @@ func checkBuilt(t *testing.T, dir string) {
 			}
 		}
 		_ = f.Close()
+	}
+}
+
+// gains are the tests behind each row of the README's table on Digdag, by how the row
+// begins.
+func gains() map[string]string {
+	return map[string]string{
+		"A killed attempt leaves":         "TestDigdagFileKillsafe",
+		"A `sh>` task hands no value":     "TestDigdagFileETL",
+		"A typo in a parameter":           "TestDigdagBridgeFailures",
+		"Status and retry want ids":       "TestDigdagVerbs",
+		"A list of attempts ends":         "TestDigdagObserve",
+		"To wait for another project's":   "TestDigdagFileAwait",
+		"A failure notice says":           "TestDigdagFileNotice",
+		"A retry does all again":          "TestDigdagVerbs",
+		"Nothing is one at a time":        "TestDigdagFileLock",
+		"A dead server's tasks":           "TestDigdagRedeliveredTaskTakesItsFirstCopysResult",
+		"A workflow that is retried":      "TestDigdagRemembersWhatFailedForGood",
+		"An old project has to":           "TestDigdagFileWrap",
+		"A gap is filled by hand":         "TestDigdagFileBackfill",
+		"`sla:` tells somebody, somehow ": "TestDigdagFileSLA",
+	}
+}
+
+// TestReadmeGains: each row of the table has a test behind it, and each file in dig a
+// row and a test.
+func TestReadmeGains(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(readme), "| Digdag alone | With Outrider |\n|---|---|\n")
+	table, _, found := strings.Cut(table, "\n\n")
+	if !found {
+		t.Fatal("the README has no table of what Digdag gains")
+	}
+	sources, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests strings.Builder
+	for _, file := range sources {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests.Write(text)
+	}
+	left := gains()
+	for row := range strings.Lines(table) {
+		proven := false
+		for begin, test := range gains() {
+			if !strings.HasPrefix(row, "| "+begin) {
+				continue
+			}
+			proven = strings.Contains(tests.String(), "\nfunc "+test+"(t *testing.T)")
+			delete(left, begin)
+		}
+		if !proven {
+			t.Errorf("no test is behind %s", row)
+		}
+	}
+	for begin := range left {
+		t.Errorf("no row begins with %q", begin)
+	}
+	files, err := filepath.Glob(filepath.Join(root(t), "dig", "*.dig"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%q, %v", files, err)
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		if !strings.Contains(table, "(dig/"+name+")") {
+			t.Errorf("%s has no row", name)
+		}
+		if !strings.Contains(tests.String(), `(t, "`+strings.TrimSuffix(name, ".dig")+`"`) {
+			t.Errorf("%s is run by no test", name)
+		}
+	}
+}
+
+// TestReadmeComponentInDigdag runs the README's task that is a component.
+func TestReadmeComponentInDigdag(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := strings.Index(string(readme), "```yaml\n+greet:\n")
+	if begin < 0 {
+		t.Fatal("the README shows no py> task")
+	}
+	block, _, _ := strings.Cut(string(readme)[begin+len("```yaml\n"):], "```\n")
+	d := onDigdag(t)
+	r := d.done(d.startIn(d.Push(digdagtest.Files{"w.dig": block}), "w", nil))
+	if got := r.Output("+w+say"); strings.TrimSpace(got) != "Hello, you!" {
+		t.Errorf("say printed %q", got)
 	}
 }
 
