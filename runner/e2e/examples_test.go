@@ -18,6 +18,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/outrider-run/outrider/dags/airflowtest"
+	"github.com/outrider-run/outrider/dig/digdagtest"
 )
 
 // stage is what the examples of the pages speak of: servers and files, on this machine.
@@ -25,6 +26,8 @@ type stage struct {
 	api, address, mail, dir string
 	// heard is what was posted, by path, and mailed, by recipient.
 	heard chan string
+	// digdag is a server with two workflows that ran, daily well and broken not.
+	digdag, project string
 }
 
 func newStage(t *testing.T) stage {
@@ -60,7 +63,19 @@ func newStage(t *testing.T) stage {
 	if err := os.Chtimes(file, time.Now(), time.Now().Add(-time.Minute)); err != nil {
 		t.Fatal(err)
 	}
+	d := onDigdag(t)
+	s.digdag, s.project = d.URL, d.Push(digdagtest.Files{
+		"daily.dig":  "timezone: UTC\nschedule: {monthly>: '1,07:00:00'}\n+load:\n  echo>: loads\n",
+		"broken.dig": "timezone: UTC\n+load:\n  sh>: exit 1\n",
+	})
+	d.done(d.startIn(s.project, "daily", nil))
+	d.Wait(d.startIn(s.project, "broken", nil).ID)
 	return s
+}
+
+// onIts are the names of a Digdag and a workflow in an example, and these here.
+func (s stage) onIts(workflow string) []string {
+	return []string{"http://digdag.internal:65432", s.digdag, "etl/daily", s.project + "/" + workflow}
 }
 
 // mailServer is a real SMTP server, which tells of each mail in one line.
@@ -123,6 +138,23 @@ type example struct {
 func (s stage) examples() map[string]example {
 	quoted := func(text string) string { return `"` + text + `"` }
 	return map[string]example{
+		"digdag.observe": {
+			doc: "The first pass", replace: []string{"http://localhost:65432", s.digdag},
+			outputs: map[string]string{"engine": `"digdag"`},
+		},
+		"digdag.status": {
+			doc: "The newest session", replace: []string{"http://localhost:65432", s.digdag, "etl/daily", s.project + "/broken"},
+			outputs: map[string]string{"workflow": `"broken"`},
+		},
+		"digdag.start":    {doc: "A workflow, now", replace: s.onIts("daily"), outputs: map[string]string{"existed": "false"}},
+		"digdag.retry":    {doc: "What failed, of the latest", replace: s.onIts("broken"), outputs: map[string]string{"retried": "1", "failed": "0"}},
+		"digdag.kill":     {doc: "The latest session", replace: s.onIts("daily"), outputs: map[string]string{"left": "0"}},
+		"digdag.logs":     {doc: "One task of today", replace: s.onIts("daily"), outputs: map[string]string{"cut": ""}},
+		"digdag.schedule": {doc: "All schedules", replace: s.onIts("daily")[:2], outputs: map[string]string{"changed": "0"}},
+		"digdag.wait": {
+			doc: "Another project's task", replace: []string{"http://digdag.internal:65432", s.digdag, "ingest/daily", s.project + "/daily"},
+			outputs: map[string]string{"attempts": "1"},
+		},
 		"http.request": {
 			doc: "Take a value out", replace: []string{"https://api.example.com", s.api},
 			outputs: map[string]string{"values": `{"state":"done"}`, "status": "200"},
@@ -305,7 +337,7 @@ func TestExamplesInAirflow(t *testing.T) {
 
 func dagOf(component string) string { return "page_" + strings.ReplaceAll(component, ".", "_") }
 
-// taskOf is the id of the one task in a DAG's code.
+// taskIDOf is the id of the one task in a DAG's code.
 func taskIDOf(t *testing.T, code string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(code, `task_id="`)

@@ -33,7 +33,7 @@ func (a *app) describePage(e catalog.Entry) error {
 		page.WriteString(markdownTable("Output", outputs, false))
 	}
 	for _, x := range c.Examples {
-		call, err := exampleCall(c.Name, inputs, x)
+		call, err := exampleCall(c, inputs, x)
 		if err != nil {
 			return broken(fmt.Errorf("%s: example %q: %w", c.Name, x.Doc, err))
 		}
@@ -74,12 +74,15 @@ func markdownTable(title string, specs []params.FlagSpec, asParams bool) string 
 }
 
 // exampleCall is the command line that runs a component with an example's params.
-func exampleCall(name string, specs []params.FlagSpec, x manifest.Example) (string, error) {
+func exampleCall(c manifest.Component, specs []params.FlagSpec, x manifest.Example) (string, error) {
 	var given map[string]json.RawMessage
 	if err := json.Unmarshal(x.Params, &given); err != nil {
 		return "", fmt.Errorf("its parameters are no JSON object: %w", err)
 	}
-	words := []string{"outrider", "run", name}
+	words := []string{"outrider", "run", c.Name}
+	if c.Destructive {
+		words = []string{"outrider", "run", "--yes", c.Name} // nobody is there to ask
+	}
 	for _, s := range specs {
 		raw, there := given[s.Name]
 		if !there {

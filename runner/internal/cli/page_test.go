@@ -22,12 +22,15 @@ func TestExampleCall(t *testing.T) {
 		`{"headers":{"a":"b c"},"at_most":1.50}`:   `outrider run x.y --headers '{"a":"b c"}' --at-most 1.50`,
 		`{"at_most":0,"url":"","unknown":"field"}`: "outrider run x.y --url '' --at-most 0",
 	} {
-		got, err := exampleCall("x.y", specs, manifest.Example{Params: json.RawMessage(given)})
+		got, err := exampleCall(manifest.Component{Name: "x.y"}, specs, manifest.Example{Params: json.RawMessage(given)})
 		if got != want || err != nil {
 			t.Errorf("%s: %s, %v; want %s", given, got, err, want)
 		}
 	}
-	if _, err := exampleCall("x.y", specs, manifest.Example{Params: json.RawMessage(`[]`)}); err == nil {
+	if got, err := exampleCall(manifest.Component{Name: "x.y", Destructive: true}, nil, manifest.Example{Params: json.RawMessage(`{}`)}); err != nil || got != "outrider run --yes x.y" {
+		t.Errorf("destructive: %q, %v", got, err)
+	}
+	if _, err := exampleCall(manifest.Component{Name: "x.y"}, specs, manifest.Example{Params: json.RawMessage(`[]`)}); err == nil {
 		t.Error("a list was taken")
 	}
 }
