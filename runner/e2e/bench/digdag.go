@@ -72,26 +72,38 @@ func (b *bench) digdag() ([]figure, error) {
 	return append(figures, more...), err
 }
 
-// watch has something measured on a server of its own.
-func (b *bench) watch(ctx context.Context, python string, sessions int, measure func(*watched) ([]figure, error)) (figures []figure, err error) {
+// watch has something measured on a server of its own that has much on it.
+func (b *bench) watch(ctx context.Context, python string, sessions int, measure func(*watched) ([]figure, error)) ([]figure, error) {
+	return serve(ctx, nil, func(s *digdagtest.Server, dir string) ([]figure, error) {
+		w := &watched{bench: b, server: s, dir: dir, python: python}
+		if err := w.fill(ctx, sessions); err != nil {
+			return nil, err
+		}
+		return measure(w)
+	})
+}
+
+// serve has something measured on a server of its own, with this environment (nil is
+// ours) and a folder that is removed.
+func serve(ctx context.Context, env []string, measure func(s *digdagtest.Server, dir string) ([]figure, error)) (figures []figure, err error) {
 	dir, err := os.MkdirTemp("", "orbd")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	s, err := digdagtest.Start(ctx, digdagtest.Options{Dir: dir})
+	s, err := digdagtest.Start(ctx, digdagtest.Options{Dir: dir, Env: env})
 	if err != nil {
 		return nil, err
 	}
-	w := &watched{bench: b, server: s, dir: dir, python: python}
-	if err = w.fill(ctx, sessions); err == nil {
-		figures, err = measure(w)
-	}
+	figures, err = measure(s, dir)
 	return figures, errors.Join(err, s.Stop())
 }
 
-func (w *watched) kind() string {
-	if w.server.Real {
+func (w *watched) kind() string { return kind(w.server) }
+
+// kind says on what a figure was measured.
+func kind(s *digdagtest.Server) string {
+	if s.Real {
 		return "on a real server"
 	}
 	return "on the double"

@@ -1,17 +1,11 @@
 package main
 
 import (
-	"bytes"
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -38,47 +32,18 @@ func (b *bench) over(what string, ours, theirs func() *exec.Cmd) ([]figure, erro
 //go:embed digdag-task.json
 var digdagTask []byte
 
-// shell compares `outrider sh` with /bin/sh on what Digdag starts: its arguments,
-// its folder, its environment, an open silent stdin and one pipe for the outputs.
+// shell compares `outrider sh` with /bin/sh on what Digdag starts.
 func (b *bench) shell() ([]figure, error) {
-	var task struct {
-		Argv  []string
-		Cwd   string
-		Env   map[string]string
-		Files map[string]string
-	}
-	if err := json.Unmarshal(digdagTask, &task); err != nil {
-		return nil, err
-	}
-	// Only the folder above differs.
-	dir := filepath.Join(b.state, strings.TrimPrefix(task.Cwd, "/tmp"))
-	for name, text := range task.Files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			return nil, err
-		}
-	}
-	silent, keep, err := os.Pipe()
+	r, err := b.replay(digdagTask)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _, _ = silent.Close(), keep.Close() }()
-	env := []string{"PATH=" + os.Getenv("PATH"), "OUTRIDER_STATE=" + b.state}
-	for k, v := range task.Env {
-		env = append(env, k+"="+v)
-	}
-	script := task.Argv[len(task.Argv)-1]
-	tasks := 0
+	defer r.close()
+	script := r.argv[len(r.argv)-1]
 	digdag := func(argv ...string) *exec.Cmd {
-		cmd := exec.Command(argv[0], argv[1:]...)
-		tasks++ // each is another: equal ones would be counted as calls of one task
-		of := strconv.Itoa(tasks)
-		cmd.Dir, cmd.Env, cmd.Stdin = dir, append(slices.Clip(env), "attempt_id="+of, "session_id="+of, "session_uuid="+of), silent
-		out := new(bytes.Buffer)
-		cmd.Stdout, cmd.Stderr = out, out
+		cmd := r.command(argv...)
+		of := r.next()
+		cmd.Env = append(cmd.Env, "attempt_id="+of, "session_id="+of, "session_uuid="+of)
 		return cmd
 	}
 	return b.over("outrider sh on what Digdag starts, over /bin/sh",
