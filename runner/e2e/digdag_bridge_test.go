@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -103,6 +104,25 @@ func TestDigdagBridgeValues(t *testing.T) {
 				t.Errorf("%s: %s is %s: %.300s\n%.300v", name, task, x.State, x.Error.Message, x.StoreParams)
 			}
 		}
+	}
+}
+
+// TestDigdagBridgeText: what looks like a template in an output is text, and breaks no
+// later task.
+func TestDigdagBridgeText(t *testing.T) {
+	d := onDigdag(t)
+	r := d.done(d.start("bridgetext", nil))
+	const want = "cost ${nope.a} of 5"
+	for _, file := range []string{"sh", "template"} {
+		if got := d.read(file); got != want {
+			t.Errorf("%s had %q, want %q", file, got, want)
+		}
+	}
+	if got := strings.TrimSpace(r.Output("+bridgetext+echo")); got != want {
+		t.Errorf("echo> printed %q, want %q", got, want)
+	}
+	if out := r.Task("+bridgetext+out").StoreParams; fmt.Sprint(out["tags"]) != "[${'$'}{nope.b}]" || fmt.Sprint(out["text"]) != "cost ${'$'}{nope.a} of 5" {
+		t.Errorf("the next component stored %v", out)
 	}
 }
 

@@ -281,6 +281,15 @@ func TestDigdagFileBackfill(t *testing.T) {
 	if n := sessions(); n != 3 {
 		t.Errorf("%d attempts, want 3: %v", n, r.States())
 	}
+	waited := map[any]bool{}
+	for _, x := range r.Tasks {
+		if run, ok := x.StoreParams["run"].(map[string]any); ok {
+			waited[run["id"]] = true
+		}
+	}
+	if len(waited) != 3 {
+		t.Errorf("it waited for %v", waited)
+	}
 }
 
 // TestDigdagFileSLA: what takes too long is told.

@@ -15,6 +15,7 @@ type toyParams struct {
 	Answer  string   `json:"answer" help:"file with the outputs as JSON"`
 	Lines   []string `json:"lines" default:"[]" help:"log lines, as TASK LINE by turns"`
 	Stream  bool     `json:"stream" default:"false" help:"tell the lines"`
+	DryRun  bool     `json:"dry_run" default:"false" help:"only tell"`
 	Partial bool     `json:"partial" default:"false" help:"a failure of some is none of all"`
 	Fail    string   `json:"fail" default:"" help:"fail with this text"`
 }

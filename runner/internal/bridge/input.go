@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -32,7 +33,8 @@ func (in Input) With() json.RawMessage {
 	if string(with) == "null" {
 		return nil
 	}
-	return with
+	// Below with: Digdag fills an output in as it was stored.
+	return bytes.ReplaceAll(with, []byte(hidden), []byte("${"))
 }
 
 // Text is a parameter as sh> would have it in its environment: a text as it is,

@@ -25,7 +25,8 @@ type result struct {
 // Result is what Digdag is to make of a component's outputs: parameters for later
 // tasks, and tasks. The field subtasks holds those as a .dig file does,
 // {"+load": {"py>": …}, "_parallel": true}, or as a list, whose tasks are called
-// +subtask0, +subtask1 and so on. Digdag runs them in the order in which they stand.
+// +subtask0, +subtask1 and so on. Digdag runs them in the order in which they stand, and
+// evaluates ${…} in them; elsewhere that is text and stays so.
 func Result(outputs json.RawMessage) ([]byte, error) {
 	r := result{StoreParams: map[string]json.RawMessage{}}
 	if err := json.Unmarshal(outputs, &r.StoreParams); err != nil {
@@ -36,17 +37,52 @@ func Result(outputs json.RawMessage) ([]byte, error) {
 		return nil, fmt.Errorf("output %s: %w", SubtasksField, err)
 	}
 	delete(r.StoreParams, SubtasksField)
+	for name, value := range r.StoreParams {
+		if r.StoreParams[name], err = quoted(value); err != nil {
+			return nil, fmt.Errorf("output %s: %w", name, err)
+		}
+	}
 	return json.Marshal(r)
 }
 
-// Templates names the outputs whose text holds ${…}. Digdag evaluates all that a task
-// inherits, so in every later task it is JavaScript, and where that fails the task does.
-func Templates(outputs json.RawMessage) []string {
-	var fields map[string]json.RawMessage
-	_ = json.Unmarshal(outputs, &fields) // Result says what is wrong
-	delete(fields, SubtasksField)        // there it is meant
-	maps.DeleteFunc(fields, func(_ string, raw json.RawMessage) bool { return !bytes.Contains(raw, []byte("${")) })
-	return slices.Sorted(maps.Keys(fields))
+// hidden is JavaScript that comes to ${ and no template.
+const hidden = "${'$'}{"
+
+// plain writes a value so that Digdag takes its texts for what they are. It evaluates
+// all that a task inherits, so that in every later task ${…} is JavaScript, and where
+// that fails the task does, whether it uses the value or not.
+func plain(v any) any {
+	switch v := v.(type) {
+	case string:
+		return strings.ReplaceAll(v, "${", hidden)
+	case []any:
+		for i := range v {
+			v[i] = plain(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = plain(v[name])
+		}
+	}
+	return v
+}
+
+// quoted is raw with plain texts; numbers stay as they are written.
+func quoted(raw json.RawMessage) (json.RawMessage, error) {
+	if !bytes.Contains(raw, []byte("${")) {
+		return raw, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	err := e.Encode(plain(v))
+	return bytes.TrimSpace(out.Bytes()), err
 }
 
 func subtasks(raw json.RawMessage) (json.RawMessage, error) {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/bridge"
@@ -98,9 +97,6 @@ func (a *app) answer(call bridge.Call) func(string, runRequest, run.Outcome, *ta
 		if o.State == run.Success || o.State == run.Skipped {
 			if o.Output == nil {
 				o.Output = json.RawMessage("{}")
-			}
-			for _, name := range bridge.Templates(o.Output) {
-				t.say(hclog.Warn, "output %s holds ${…}, which Digdag evaluates in every later task, and fails those where it cannot", name)
 			}
 			text, err := bridge.Result(o.Output)
 			if err == nil {

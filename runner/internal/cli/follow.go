@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/outrider-run/outrider/runner/internal/config"
 	"github.com/outrider-run/outrider/runner/internal/engine"
@@ -42,6 +43,7 @@ func apiOf(ctx context.Context, e engine.Engine, sources map[string]config.Sourc
 	if e.Name != engine.Digdag {
 		return engine.API{}, nil
 	}
+	asked := engine.Endpoints(e.Endpoint)
 	var fit []digdagSource
 	for name, s := range sources {
 		if s.Engine != string(engine.Digdag) {
@@ -51,15 +53,15 @@ func apiOf(ctx context.Context, e engine.Engine, sources map[string]config.Sourc
 		if json.Unmarshal(s.Params, &d) != nil || len(d.Endpoint) == 0 {
 			continue // its components say what is wrong with it
 		}
-		if e.Endpoint == "" || slices.Contains(d.Endpoint, e.Endpoint) {
+		if len(asked) == 0 || slices.ContainsFunc(asked, func(one string) bool { return slices.Contains(d.Endpoint, one) }) {
 			fit = append(fit, d)
 		}
 	}
 	switch {
 	case len(fit) == 1:
 		return fit[0].api(ctx)
-	case e.Endpoint != "":
-		return engine.API{Endpoints: []string{e.Endpoint}}, nil
+	case len(asked) > 0:
+		return engine.API{Endpoints: asked}, nil
 	}
 	return engine.API{}, nil
 }
@@ -73,22 +75,32 @@ type digdagSource struct {
 	Password      string            `json:"password"`
 	Headers       map[string]string `json:"headers"`
 	SecretHeaders map[string]string `json:"secret_headers"`
+	CAFile        string            `json:"ca_file"`
+	Insecure      bool              `json:"insecure"`
 }
 
 // endpoints are one or several.
 type endpoints []string
 
 func (e *endpoints) UnmarshalJSON(raw []byte) error {
+	var all []string
 	if len(raw) > 0 && raw[0] == '[' {
-		return json.Unmarshal(raw, (*[]string)(e))
+		if err := json.Unmarshal(raw, &all); err != nil {
+			return err
+		}
+	} else {
+		all = make([]string, 1)
+		if err := json.Unmarshal(raw, &all[0]); err != nil {
+			return err
+		}
 	}
-	*e = make(endpoints, 1)
-	return json.Unmarshal(raw, &(*e)[0])
+	*e = engine.Endpoints(strings.Join(all, ","))
+	return nil
 }
 
 func (s digdagSource) api(ctx context.Context) (engine.API, error) {
 	from := params.Lookup{Env: os.LookupEnv}
-	api := engine.API{Endpoints: s.Endpoint, User: s.User, Headers: maps.Clone(s.Headers)}
+	api := engine.API{Endpoints: s.Endpoint, User: s.User, Headers: maps.Clone(s.Headers), CAFile: s.CAFile, Insecure: s.Insecure}
 	var err error
 	if api.Password, err = from.Value(ctx, s.Password); err != nil {
 		return api, fmt.Errorf("source %s: password: %w", s.name, err)

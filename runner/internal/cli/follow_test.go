@@ -32,6 +32,8 @@ func TestWhomToAsk(t *testing.T) {
 		"two":            {engine.Engine{Name: engine.Digdag}, map[string]config.Source{"a": a, "b": b}, engine.API{}},
 		"not Digdag":     {engine.Engine{Name: engine.None}, map[string]config.Source{"a": a}, engine.API{}},
 		"a list":         {engine.Engine{Name: engine.Digdag, Endpoint: "http://y"}, map[string]config.Source{"a": source("digdag", `{"endpoint":["http://x","http://y"]}`)}, engine.API{Endpoints: []string{"http://x", "http://y"}}},
+		"a list as text": {engine.Engine{Name: engine.Digdag, Endpoint: "b/,http://a/api"}, map[string]config.Source{"a": a, "c": source("digdag", `{"endpoint":"http://c"}`)}, full},
+		"TLS":            {engine.Engine{Name: engine.Digdag}, map[string]config.Source{"a": source("digdag", `{"endpoint":"https://x:1/","ca_file":"/ca","insecure":true}`)}, engine.API{Endpoints: []string{"https://x:1"}, CAFile: "/ca", Insecure: true}},
 		"no address":     {engine.Engine{Name: engine.Digdag}, map[string]config.Source{"a": source("digdag", `{"endpoint":5}`)}, engine.API{}},
 	} {
 		if got, err := apiOf(t.Context(), c.e, c.sources); err != nil || !reflect.DeepEqual(got, c.want) {

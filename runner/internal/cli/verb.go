@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -29,8 +30,12 @@ type verb struct {
 	// hear takes the component's log lines instead of stderr, for which it is asked to
 	// stream; may be nil.
 	hear func(a *app) func(*taskv1.LogLine)
+	// plan gets what the component is about to do, as its dry run tells, where the flag
+	// before is given; both may be empty.
+	before string
+	plan   func(ctx context.Context, a *app, s target, c *cli.Context, outputs json.RawMessage) error
 	// after is what a success leads to; may be nil.
-	after func(ctx context.Context, a *app, s target, c *cli.Context, outputs json.RawMessage) error
+	after func(a *app, outputs json.RawMessage) error
 }
 
 func (a *app) verbs() []*cli.Command {
@@ -61,7 +66,7 @@ func (a *app) verbs() []*cli.Command {
 				"  outrider retry 'digdag:etl_*' --state failed --since 02:00 --at-most 4 --dry-run\n" +
 				"  outrider retry --forget digdag:etl/daily",
 			flags:   []cli.Flag{&cli.BoolFlag{Name: "forget", Usage: "forget the once-keys of the tasks that run again", DisableDefaultText: true}},
-			formats: data, print: (*app).printOutputs, after: afterRetry,
+			formats: data, print: (*app).printOutputs, before: "forget", plan: forgetPlanned, after: failedRetries,
 			// A failure would have no outputs, and so nothing to forget of what did run.
 			given: map[string]json.RawMessage{"partial": json.RawMessage("true")},
 		}),
@@ -124,43 +129,58 @@ func (a *app) doVerb(c *cli.Context, v verb) error {
 		return err
 	}
 	defer end()
-	p, err := a.prepare(ctx, runRequest{
-		name: s.component, args: behind, given: s.params, givenBy: s.by, yes: c.Bool("yes"), engine: e, setup: parseSetup(c),
-	})
-	if err != nil || p == nil {
-		return stopped(ctx, err)
+	do := func(more ...string) (o run.Outcome, done bool, err error) {
+		p, err := a.prepare(ctx, runRequest{
+			name: s.component, args: append(slices.Clone(behind), more...), given: s.params, givenBy: s.by, yes: c.Bool("yes"), engine: e, setup: parseSetup(c),
+		})
+		if err != nil || p == nil {
+			return o, false, stopped(ctx, err)
+		}
+		t := newTalk(a.Err, v.name, "text", hclog.Info)
+		t.redact = p.redact
+		l := &unrecorded{talk: t}
+		if heard {
+			l.hear = v.hear(a)
+		}
+		if o, err = a.call(ctx, kill, e, s.component, p, l); err != nil {
+			return o, false, err
+		}
+		return a.judged(v, s, o, t)
 	}
-	t := newTalk(a.Err, v.name, "text", hclog.Info)
-	t.redact = p.redact
-	l := &unrecorded{talk: t}
-	if heard {
-		l.hear = v.hear(a)
+	if v.before != "" && c.Bool(v.before) && !slices.Contains(behind, dryRun) {
+		o, done, err := do(dryRun)
+		if err != nil || !done {
+			return err
+		}
+		if err := v.plan(ctx, a, s, c, o.Output); err != nil {
+			return err
+		}
 	}
-	o, err := a.call(ctx, kill, e, s.component, p, l)
-	if err != nil {
+	o, done, err := do()
+	if err != nil || !done {
 		return err
 	}
-	return a.tell(ctx, c, v, s, format, o, t)
+	if err := v.print(a, format, o.Output); err != nil || v.after == nil {
+		return err
+	}
+	return v.after(a, o.Output)
 }
 
-// tell prints what came of a verb.
-func (a *app) tell(ctx context.Context, c *cli.Context, v verb, s target, format string, o run.Outcome, t *talk) error {
+// dryRun is the flag of a component that changes something.
+const dryRun = "--dry-run"
+
+// judged is an outcome without secrets; its failure is told.
+func (a *app) judged(v verb, s target, o run.Outcome, t *talk) (_ run.Outcome, done bool, err error) {
+	if o.State == run.Success {
+		o.Output = t.redact.JSON(o.Output)
+		return o, true, nil
+	}
+	if o.Stack != "" {
+		a.say("%s", strings.TrimRight(t.redact.String(o.Stack), "\n"))
+	}
 	o.Message = t.redact.String(o.Message)
-	if o.State != run.Success {
-		if o.Stack != "" {
-			a.say("%s", strings.TrimRight(t.redact.String(o.Stack), "\n"))
-		}
-		a.say("%s %s: %s", v.name, s.address, o.Line())
-		return &exit{code: o.Exit(0)}
-	}
-	outputs := t.redact.JSON(o.Output)
-	if err := v.print(a, format, outputs); err != nil {
-		return err
-	}
-	if v.after != nil {
-		return v.after(ctx, a, s, c, outputs)
-	}
-	return nil
+	a.say("%s %s: %s", v.name, s.address, o.Line())
+	return o, false, &exit{code: o.Exit(0)}
 }
 
 // ownFlags takes the host's flags out of what stands behind the address, where people

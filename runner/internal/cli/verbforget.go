@@ -22,22 +22,26 @@ type retried struct {
 	Error       string   `json:"error"`
 }
 
-// afterRetry forgets, with --forget, the once-keys of the tasks that run again: they
-// would be passed over as done. It fails when something could not be retried.
-func afterRetry(ctx context.Context, a *app, s target, c *cli.Context, outputs json.RawMessage) error {
+// forgetPlanned forgets the once-keys of the tasks that are about to run again: one that
+// starts before its key is gone would be passed over as done.
+func forgetPlanned(ctx context.Context, a *app, s target, c *cli.Context, plan json.RawMessage) error {
 	var out struct {
 		Attempts []retried `json:"attempts"`
-		Retried  int       `json:"retried"`
-		Failed   int       `json:"failed"`
-		DryRun   bool      `json:"dry_run"`
+	}
+	if err := json.Unmarshal(plan, &out); err != nil {
+		return broken(fmt.Errorf("read what would run again: %w", err))
+	}
+	return a.forget(ctx, s, c, out.Attempts)
+}
+
+// failedRetries fails when something could not be retried.
+func failedRetries(_ *app, outputs json.RawMessage) error {
+	var out struct {
+		Retried int `json:"retried"`
+		Failed  int `json:"failed"`
 	}
 	if err := json.Unmarshal(outputs, &out); err != nil {
-		return broken(fmt.Errorf("read what was set free: %w", err))
-	}
-	if c.Bool("forget") && !out.DryRun {
-		if err := a.forget(ctx, s, c, out.Attempts); err != nil {
-			return err
-		}
+		return broken(fmt.Errorf("read what was retried: %w", err))
 	}
 	if out.Failed > 0 {
 		return &exit{1, fmt.Errorf("%d of %d could not be retried, as it says above", out.Failed, out.Failed+out.Retried)}

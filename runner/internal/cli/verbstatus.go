@@ -16,14 +16,25 @@ func (a *app) printStatus(format string, outputs json.RawMessage) error {
 	if format == "json" {
 		return a.printJSON(outputs)
 	}
-	var r observe.Run
+	var r struct {
+		observe.Run
+		// Attempts are the others of the session, Blind what was not looked at.
+		Attempts []observe.Run `json:"attempts"`
+		Blind    []string      `json:"blind"`
+	}
 	if err := json.Unmarshal(outputs, &r); err != nil {
 		return broken(fmt.Errorf("read the status: %w", err))
 	}
 	now := time.Now()
 	var out strings.Builder
-	for _, line := range headOf(r, now) {
+	for _, line := range headOf(r.Run, now) {
 		out.WriteString(line + "\n")
+	}
+	for _, other := range r.Attempts {
+		fmt.Fprintf(&out, "%-9s %s: %s, %s\n", "other", other.ID, other.State, clock(other.Created))
+	}
+	for _, what := range r.Blind {
+		fmt.Fprintf(&out, "%-9s %s\n", "not seen", what)
 	}
 	if len(r.Tasks) > 0 {
 		out.WriteString("\n")

@@ -2,13 +2,14 @@ package engine
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
+	"os"
 	"strings"
 	"time"
 )
@@ -23,6 +24,9 @@ type API struct {
 	User, Password string
 	// Headers go with every request.
 	Headers map[string]string
+	// CAFile is of certificates in PEM to trust beside the system's; Insecure trusts any.
+	CAFile   string
+	Insecure bool
 }
 
 const (
@@ -43,7 +47,12 @@ func (e Engine) Cancelled(ctx context.Context, api API, failed func(error)) <-ch
 	told := make(chan error, 1)
 	if e.asks(api) {
 		go func() {
-			a := asker{api: api, id: e.Identity, client: newClient(askTime), every: askEvery}
+			client, err := newClient(api, askTime)
+			if err != nil {
+				failed(err)
+				return
+			}
+			a := asker{api: api, id: e.Identity, client: client, every: askEvery}
 			if why := a.untilKilled(ctx, failed); why != nil {
 				told <- why
 			}
@@ -56,12 +65,32 @@ func (e Engine) asks(api API) bool {
 	return e.Name == Digdag && e.Identity.Run != "" && len(api.Endpoints) > 0
 }
 
-func newClient(timeout time.Duration) *http.Client {
-	return &http.Client{
+func newClient(api API, timeout time.Duration) (*http.Client, error) {
+	client := &http.Client{
 		Timeout: timeout,
 		// Our headers would go along to wherever it leads.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+	if api.CAFile == "" && !api.Insecure {
+		return client, nil
+	}
+	trust := &tls.Config{InsecureSkipVerify: api.Insecure}
+	if api.CAFile != "" {
+		pem, err := os.ReadFile(api.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the certificates to trust: %w", err)
+		}
+		if trust.RootCAs, err = x509.SystemCertPool(); err != nil {
+			trust.RootCAs = x509.NewCertPool()
+		}
+		if !trust.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no certificate in PEM", api.CAFile)
+		}
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = trust
+	client.Transport = transport
+	return client, nil
 }
 
 // asker asks about one attempt.
@@ -132,13 +161,11 @@ func (a asker) ask(ctx context.Context, endpoint string) (bool, error) {
 }
 
 func (a asker) request(ctx context.Context, endpoint string) (*http.Request, error) {
-	u, err := url.Parse(endpoint)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("the endpoint is no address: want http://HOST:PORT") // it may hold a password, so it is not shown
+	u, err := base(endpoint)
+	if err != nil {
+		return nil, err
 	}
-	u.RawQuery, u.Fragment = "", ""
-	base := strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/api")
-	u.Path, u.RawPath = base+"/api/attempts/"+a.id.Run, ""
+	u.Path, u.RawPath = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/api")+"/api/attempts/"+a.id.Run, ""
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, err

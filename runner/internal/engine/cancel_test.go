@@ -3,11 +3,15 @@ package engine
 import (
 	"compress/gzip"
 	"context"
+	"encoding/pem"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -38,9 +42,56 @@ func askDigdag(t *testing.T, user string, api API, answers ...http.HandlerFunc) 
 	}))
 	defer s.Close()
 	api.Endpoints = append(api.Endpoints, strings.Replace(s.URL, "http://", "http://"+user, 1))
-	a := asker{api: api, id: Identity{Run: "42", Session: "u-u"}, client: newClient(time.Minute), every: time.Millisecond}
+	a := asker{api: api, id: Identity{Run: "42", Session: "u-u"}, client: clientFor(t, api, time.Minute), every: time.Millisecond}
 	killed = a.untilKilled(ctx, func(err error) { failures = append(failures, err.Error()) })
 	return failures, killed
+}
+
+func clientFor(t *testing.T, api API, timeout time.Duration) *http.Client {
+	t.Helper()
+	c, err := newClient(api, timeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestAskOverTLS: a server of a private authority is asked where it is to be trusted.
+func TestAskOverTLS(t *testing.T) {
+	s := httptest.NewUnstartedServer(says(200, attempt("42", "false", "true")))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	if err := os.WriteFile(ca, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		api  API
+		asks bool
+	}{"unknown": {API{}, false}, "trusted": {API{CAFile: ca}, true}, "whatever it is": {API{Insecure: true}, true}} {
+		a := asker{api: c.api, id: Identity{Run: "42", Session: "u-u"}, client: clientFor(t, c.api, time.Minute)}
+		if killed, err := a.ask(t.Context(), s.URL); killed != c.asks || (err == nil) != c.asks {
+			t.Errorf("%s: %v, %v", name, killed, err)
+		}
+	}
+	for file, want := range map[string]string{filepath.Join(t.TempDir(), "none"): "no such file", os.DevNull: "holds no certificate in PEM"} {
+		if _, err := newClient(API{CAFile: file}, time.Second); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", file, err, want)
+		}
+	}
+}
+
+func TestEndpoints(t *testing.T) {
+	for text, want := range map[string][]string{
+		"": nil, " , ": nil, "http://a:1": {"http://a:1"}, "localhost:65432": {"http://localhost:65432"},
+		"http://a/,https://b/digdag/api/ c/api": {"http://a", "https://b/digdag", "http://c"},
+	} {
+		if got := Endpoints(text); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
 }
 
 func says(status int, body string) http.HandlerFunc {
@@ -159,7 +210,7 @@ func TestCancelledSlowAnswer(t *testing.T) {
 	}))
 	defer s.Close()
 	defer close(release)
-	a := asker{id: Identity{Run: "42"}, client: newClient(time.Millisecond)}
+	a := asker{id: Identity{Run: "42"}, client: clientFor(t, API{}, time.Millisecond)}
 	if killed, err := a.ask(t.Context(), s.URL); killed || !os.IsTimeout(errors.Unwrap(errors.Unwrap(err))) && !os.IsTimeout(err) {
 		t.Errorf("%v, %v", killed, err)
 	}
