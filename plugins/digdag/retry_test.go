@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"reflect"
 	"strings"
@@ -132,6 +133,34 @@ func TestRetry(t *testing.T) {
 	o = sdktest.RunJSON(t, retryComponent(), `{"endpoint":"`+d.URL+`","address":"demo/error@32"}`, sdktest.Key("other"))
 	if o.Code != "still_running" || !strings.Contains(o.Error, "attempt 36") {
 		t.Errorf("%q %s", o.Code, o.Error)
+	}
+}
+
+// TestRetryBesideAnOlderAttempt: a retry of the session may have ended before the
+// attempt that it was meant to replace.
+func TestRetryBesideAnOlderAttempt(t *testing.T) {
+	of := func(id string, state map[string]any) string {
+		change := map[string]any{"workflow": map[string]any{"name": "error", "id": "50"}}
+		maps.Copy(change, state)
+		return attemptOf(t, id, change)
+	}
+	for name, c := range map[string]struct {
+		older, last map[string]any
+		code        string
+		puts        int
+	}{
+		"the older one runs":          {isRunning, isFailed, "still_running", 0},
+		"both have ended":             {isFailed, isFailed, "", 1},
+		"there is nothing to be done": {isRunning, isDone, "", 0},
+	} {
+		s := retryScript(t)
+		s["GET /api/attempts/32"] = []reply{{body: of("32", c.last)}}
+		s["GET /api/attempts/32/retries"] = []reply{{body: `{"attempts":[` + of("30", c.older) + `,` + of("32", c.last) + `]}`}}
+		d := serveScript(t, s)
+		o := sdktest.RunJSON(t, retryComponent(), `{"endpoint":"`+d.URL+`","address":"demo/error@32"}`)
+		if o.Code != c.code || len(d.requests("PUT /api/attempts")) != c.puts || c.code != "" && !strings.Contains(o.Error, "attempt 30 of demo/error@") {
+			t.Errorf("%s: %q %s, %d starts", name, o.Code, o.Error, len(d.requests("PUT /api/attempts")))
+		}
 	}
 }
 
