@@ -45,9 +45,9 @@ func waitComponent() sdk.Component {
 	return sdk.Define("digdag.wait", wait,
 		sdk.Doc(`Waits until a session of a workflow, or one task of it, has succeeded, in whatever project.
 
-The address names the session: @today, a date, a time, an id, or the latest that there is. One that is not there yet is waited for. With since it is any success that ended since then: 03:00 is the last time that a clock in the workflow's zone showed that.
+The address names the session: @today, a date, a time, an id, or the latest that there is. One that is not there yet is waited for. With since it is any success that ended since then: 03:00 is the last time that a clock in the workflow's zone showed that. It is looked for behind the attempts of a backfill too, and as long as one attempt is open a failure of others is none.
 
-It fails as soon as that failed: attempt_failed, attempt_killed, task_failed (a task that did not run since another failed, too), and after grace if that is given. A retry that starts meanwhile is followed. A task in a group that is retried counts as Digdag counts it, the latest of the name. A server that restarts is waited for as long as outage says. A project that was deleted is project_deleted where only a retry could help (what runs of it runs on), and a server that began its ids anew, as one with its database in memory does, is ids_reset; timeout is what it says.
+It fails as soon as what is waited for failed: attempt_failed, attempt_killed, task_failed (a task that did not run since another failed, too), and after grace if that is given. A retry that starts meanwhile is followed. A task in a group that is retried counts as Digdag counts it, the latest of the name. A server that restarts is waited for as long as outage says. A project that was deleted is project_deleted where only a retry could help (what runs of it runs on), and a server that began its ids anew, as one with its database in memory does, is ids_reset; timeout is what it says.
 
 Progress tells how long successes usually took.`),
 		sdk.Example("Another project's task of today", `{"endpoint": "http://digdag.internal:65432", "address": "ingest/daily@today+load", "grace": "30m"}`),
