@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -188,7 +189,7 @@ func (f *follower) one(ctx context.Context, a client.Attempt) (*observe.Task, st
 			}
 			return nil, fmt.Sprintf("%s in attempt %s %s; a retry is waited for until %s", f.task, a.ID, why, until(left)), nil
 		}
-		return nil, "", sdk.Code("task_failed", fmt.Errorf("%s in attempt %s of %s %s", t.FullName, a.ID, sessionAddress(a), why))
+		return nil, "", sdk.Code("task_failed", fmt.Errorf("%s in attempt %s of %s %s", cmp.Or(t.FullName, f.task), a.ID, sessionAddress(a), why))
 	default:
 		state := string(t.State)
 		if state == "" {

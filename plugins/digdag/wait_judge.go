@@ -30,6 +30,10 @@ func judgeTask(a client.Attempt, tasks []client.Task, name string) (v verdict, t
 		if !a.Done && (len(tasks) == 0 || strings.Contains(name, "^")) {
 			return pending, t, ""
 		}
+		// It was never made; a retry may make it.
+		if a.Done && a.State() != client.Success && strings.Contains(name, "^") {
+			return failed, t, didNotRun(a, tasks)
+		}
 		return absent, t, err.Error()
 	}
 	switch t.State {
@@ -50,13 +54,17 @@ func judgeTask(a client.Attempt, tasks []client.Task, name string) (v verdict, t
 		return failed, t, why
 	}
 	if a.Done {
-		why = "did not run: the attempt ended as " + string(a.State())
-		if others := whyFailed(tasks); others != "" {
-			why += ": " + others
-		}
-		return failed, t, why
+		return failed, t, didNotRun(a, tasks)
 	}
 	return pending, t, ""
+}
+
+func didNotRun(a client.Attempt, tasks []client.Task) string {
+	why := "did not run: the attempt ended as " + string(a.State())
+	if others := whyFailed(tasks); others != "" {
+		why += ": " + others
+	}
+	return why
 }
 
 // groupMayRetry reports whether a group around a failed task may run all of it once
