@@ -81,7 +81,7 @@ func logs(ctx context.Context, run *sdk.Run, p logsParams) (logsOutput, error) {
 		return logsOutput{}, fmt.Errorf("%s: %w", doing, err)
 	}
 	r := newLogReading(run, whole, p.Lines, p.Stream || p.Follow)
-	f := follower{c: c, run: run, pace: p.pace, began: time.Now()}
+	f := follower{c: c, run: run, pace: p.pace, began: time.Now(), answered: true}
 	err = f.until(ctx, doing, func() (bool, string, error) {
 		// The attempt first: what it logged last is there once it is done.
 		now, err := c.Attempt(ctx, attempt.ID)

@@ -200,6 +200,39 @@ func TestLogsFollows(t *testing.T) {
 	}
 }
 
+// TestLogsFollowsThroughAProxysPages, which stand in the place of a server that
+// restarts.
+func TestLogsFollowsThroughAProxysPages(t *testing.T) {
+	s := logsScript(t, isRunning)
+	s["GET /api/attempts/32"] = append(append(append(s["GET /api/attempts/32"], s["GET /api/attempts/32"]...), fromAProxy...), reply{body: attemptOf(t, "32", isDone)})
+	s[logPath] = append(append([]reply{fileList()}, fromAProxy...), fileList(handle("+retry+g+x", "1a", 10)))
+	s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []reply{{body: packed(t, "one\n", true)}}
+	p := logsAt(serveScript(t, s), "")
+	p.Follow = true
+	if out, o := sdktest.Run(t, logs, p); o.Err() != nil || texts(out.Lines) != "+retry+g+x|one" {
+		t.Errorf("%+v, %v", out, o.Err())
+	}
+}
+
+// TestLogsFollowEndsWhereIdsBeganAnew: the attempt's number is another's, or nobody's.
+func TestLogsFollowEndsWhereIdsBeganAnew(t *testing.T) {
+	for name, after := range map[string]reply{
+		"another's": {body: attemptOf(t, "32", map[string]any{"done": false, "sessionUuid": "00000000-3540-4752-8707-28b3096bf4ec"})},
+		"nobody's":  {status: 404, body: sample(t, "error_404_attempt")},
+	} {
+		s := logsScript(t, isRunning)
+		s["GET /api/attempts/32"] = append(s["GET /api/attempts/32"], s["GET /api/attempts/32"][0], after)
+		s[logPath] = []reply{fileList(handle("+retry+g+x", "1a", 10))}
+		s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []reply{{body: packed(t, "one\n", false)}}
+		p := logsAt(serveScript(t, s), "")
+		p.Follow = true
+		_, o := sdktest.Run(t, logs, p)
+		if o.State != sdktest.Permanent || o.Code != "ids_reset" || !strings.Contains(o.Error, "the server began its ids anew") || !logged(o, "one") {
+			t.Errorf("%s: %s %q %s", name, o.State, o.Code, o.Error)
+		}
+	}
+}
+
 func TestLogsOfNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		state map[string]any

@@ -84,6 +84,7 @@ type follower struct {
 	grace, timeout time.Duration
 	task           string // "" for the whole
 	began          time.Time
+	answered       bool // it is a Digdag that is asked
 
 	failedAt map[client.ID]time.Time // when an attempt's failure was first seen
 	usual    time.Duration
@@ -112,6 +113,7 @@ func (f *follower) session(ctx context.Context, first client.Attempt) (waitOutpu
 	if f.began.IsZero() {
 		f.began = time.Now()
 	}
+	f.answered = true // there is an attempt
 	current, seen := first, 1
 	var task *observe.Task
 	err := f.until(ctx, "waiting for "+sessionAddress(first)+f.task, func() (bool, string, error) {

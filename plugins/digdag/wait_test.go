@@ -122,6 +122,31 @@ func TestWaitOutlastsARestart(t *testing.T) {
 	}
 }
 
+// fromAProxy is what stands in the place of a server that restarts.
+var fromAProxy = []reply{{status: 404, body: "<html>no backend</html>", html: true}, {}, {body: "<html>back soon</html>", html: true}, {body: "{"}}
+
+// TestWaitOutlastsAProxy, but only once it has seen a Digdag, and for no longer than an
+// outage.
+func TestWaitOutlastsAProxy(t *testing.T) {
+	s := retrySession(t, sessionJSON(t, "32", nil))
+	s["GET /api/sessions/31"] = append(append(s["GET /api/sessions/31"], fromAProxy...), reply{body: sessionJSON(t, "34", isDone)})
+	out, o := sdktest.Run(t, wait, waitParamsOf(serveScript(t, s)))
+	if o.Err() != nil || out.Run.ID != "34" || !logged(o, "the server does not answer; waiting goes on") {
+		t.Errorf("%+v, %v", out, o.Err())
+	}
+	for _, at := range []string{"GET /api/attempts/32", "GET /api/sessions/31"} {
+		s := retrySession(t, sessionJSON(t, "32", nil))
+		s[at] = fromAProxy[:1]
+		p := waitParamsOf(serveScript(t, s))
+		if at == "GET /api/sessions/31" {
+			p.Outage = 0
+		}
+		if _, o := sdktest.Run(t, wait, p); o.State != sdktest.Permanent || o.Code != client.CodeNotDigdag {
+			t.Errorf("%s: %s %q %s", at, o.State, o.Code, o.Error)
+		}
+	}
+}
+
 func TestWaitGivesUpAnOutage(t *testing.T) {
 	t.Parallel()
 	s := retrySession(t, sessionJSON(t, "32", nil))
