@@ -227,7 +227,7 @@ func TestRetryInBulk(t *testing.T) {
 		// error, js, retry and gretry of demo failed between 23:12:48 and 23:12:57.
 		params := `{"endpoint":"` + d.URL + `","address":"d?mo/[ejrg]*","since":"2026-11-21T23:12:48Z",` + c.params + `}`
 		if strings.Contains(c.params, "since") {
-			params = `{"endpoint":"` + d.URL + `","address":"demo",` + c.params + `}`
+			params = `{"endpoint":"` + d.URL + `","address":"demo/*",` + c.params + `}`
 		}
 		o := sdktest.RunJSON(t, retryComponent(), params)
 		var out retryOutput
@@ -252,6 +252,17 @@ func TestRetryInBulk(t *testing.T) {
 			if a.Old.Workflow == "gretry" && (a.Code != "cannot_resume" || a.New != nil) {
 				t.Errorf("%s: %+v", name, a)
 			}
+		}
+	}
+}
+
+// TestRetryOfAProjectAlone is not taken for a retry of all that it has.
+func TestRetryOfAProjectAlone(t *testing.T) {
+	for _, address := range []string{"demo", "digdag:demo", "demo@today"} {
+		d := serveScript(t, script{})
+		o := sdktest.RunJSON(t, retryComponent(), `{"endpoint":"`+d.URL+`","address":"`+address+`"}`)
+		if o.State != sdktest.Permanent || o.Code != "bad_address" || !strings.Contains(o.Error, "write "+strings.TrimSuffix(address, "@today")+"/* to retry all") {
+			t.Errorf("%s: %s %q %s", address, o.State, o.Code, o.Error)
 		}
 	}
 }
