@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/outrider-run/outrider/plugins/digdag/client"
@@ -17,7 +18,7 @@ type logsParams struct {
 	Address string `json:"address" help:"PROJECT/WORKFLOW[@SESSION][+task]; without @ the latest session; of a group all its tasks" min:"1"`
 	Follow  bool   `json:"follow" help:"until the attempt ends, tell each line as it comes, as stream does" default:"false"`
 	Stream  bool   `json:"stream" help:"tell each line as a line of the run's log too, at info with the field task" default:"false"`
-	Lines   int    `json:"lines" help:"the output holds at most so many lines, the last" default:"1000" min:"0" max:"100000"`
+	Lines   int    `json:"lines" help:"the output holds at most so many lines, the last, and of them 4 MiB" default:"1000" min:"0" max:"100000"`
 	pace
 }
 
@@ -53,6 +54,8 @@ func logsComponent() sdk.Component {
 
 The output holds the last lines, the artifact log all of them, with a heading for each delivery of a task. With follow, or stream, each line is told as well as a line of the run's own log: at level info, with the line as message and the task's full name in the field task. Follow ends with the attempt; it goes on when the server restarts.
 
+A file that is damaged, or longer than what is read of one (64 MiB, packed), has an error under files and stops no other.
+
 The log of a running task is an unfinished file, which a server writes out only once enough has come: what is there is read. A server without a log store (its default) has no files at all; one with a remote store has a task's mostly after its end.`),
 		sdk.Example("One task of today", `{"endpoint": "http://digdag.internal:65432", "address": "etl/daily@today+load", "lines": 50}`),
 		sdk.Example("Everything, as it comes", `{"endpoint": "http://digdag.internal:65432", "address": "etl/daily", "follow": true}`))
@@ -78,7 +81,7 @@ func logs(ctx context.Context, run *sdk.Run, p logsParams) (logsOutput, error) {
 		return logsOutput{}, fmt.Errorf("%s: %w", doing, err)
 	}
 	r := newLogReading(run, whole, p.Lines, p.Stream || p.Follow)
-	f := follower{c: c, run: run, pace: p.pace, began: time.Now()}
+	f := follower{c: c, run: run, pace: p.pace, began: time.Now(), answered: true}
 	err = f.until(ctx, doing, func() (bool, string, error) {
 		// The attempt first: what it logged last is there once it is done.
 		now, err := c.Attempt(ctx, attempt.ID)
@@ -127,42 +130,36 @@ func logsOf(ctx context.Context, c *client.Client, a address.Address) (client.At
 func (r *logReading) output(c *client.Client, a client.Attempt) logsOutput {
 	out := logsOutput{Run: attemptRun(c, a), Lines: r.last.list(), Count: r.count, Files: []logFile{}}
 	out.Cut = len(out.Lines) < out.Count
-	unfinished := 0
+	unfinished, unread, room := 0, 0, mostFiles
 	for _, f := range r.files {
-		out.Files = append(out.Files, f.about)
-		if !f.about.Whole && f.about.Error == "" {
+		if f.about.Error != "" {
+			unread++
+		} else if !f.about.Whole {
 			unfinished++
 		}
+		if room -= cost(f.about); room >= 0 {
+			out.Files = append(out.Files, f.about)
+		}
 	}
+	var notes []string
+	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	switch {
 	case len(r.files) == 0 && a.Done:
-		out.Note = "there are no log files: the server keeps none (it needs -O, or log-server.type), or the tasks logged nothing"
+		note("there are no log files: the server keeps none (it needs -O, or log-server.type), or the tasks logged nothing")
 	case len(r.files) == 0:
-		out.Note = "there are no log files yet"
+		note("there are no log files yet")
 	case unfinished > 0:
-		out.Note = fmt.Sprintf("%d file(s) are unfinished: their tasks run, or the server died with them; the last lines may be missing", unfinished)
+		note("%d file(s) are unfinished: their tasks run, or the server died with them; the last lines may be missing", unfinished)
 	}
+	if unread > 0 {
+		note("%d file(s) could not be read to their end: error in files says why", unread)
+	}
+	if r.last.full {
+		note("the lines are cut to the last %d MiB: the artifact log has all of them, a +task in the address or fewer lines gives less", mostLines>>20)
+	}
+	if left := len(r.files) - len(out.Files); left > 0 {
+		note("%d of the files are not listed: a +task in the address lists those of a task", left)
+	}
+	out.Note = strings.Join(notes, "; ")
 	return out
-}
-
-// ring keeps the last lines.
-type ring struct {
-	lines []logLine
-	next  int
-	most  int
-}
-
-func (r *ring) add(l logLine) {
-	switch {
-	case r.most == 0:
-	case len(r.lines) < r.most:
-		r.lines = append(r.lines, l)
-	default:
-		r.lines[r.next] = l
-		r.next = (r.next + 1) % r.most
-	}
-}
-
-func (r *ring) list() []logLine {
-	return append(append([]logLine{}, r.lines[r.next:]...), r.lines[:r.next]...)
 }

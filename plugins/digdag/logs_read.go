@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/outrider-run/outrider/plugins/digdag/client"
 	"github.com/outrider-run/outrider/sdk"
 )
@@ -24,7 +26,7 @@ type logReading struct {
 	run    *sdk.Run
 	whole  io.Writer // the artifact
 	stream bool
-	last   ring
+	last   lastLines
 	count  int
 	files  []*openFile // by delivery
 	byName map[string]*openFile
@@ -40,7 +42,7 @@ type openFile struct {
 }
 
 func newLogReading(run *sdk.Run, whole io.Writer, lines int, stream bool) *logReading {
-	return &logReading{run: run, whole: whole, stream: stream, last: ring{most: lines}, byName: map[string]*openFile{}}
+	return &logReading{run: run, whole: whole, stream: stream, last: lastLines{most: lines}, byName: map[string]*openFile{}}
 }
 
 // read takes in what is new of the tasks at prefix, "" for all.
@@ -66,6 +68,10 @@ func (r *logReading) read(ctx context.Context, c *client.Client, attempt client.
 		packed, err := c.LogFile(ctx, attempt, about.Name)
 		if isMissing(err) {
 			continue // it was moved to the store meanwhile, under another name
+		}
+		if tooBig(err) {
+			r.damaged(f, fmt.Errorf("%w; it is %s packed, by the server's list: only the server's log store has all of it, and a +task in the address reads another task's", err, humanize.IBytes(uint64(max(0, about.Size)))))
+			continue
 		}
 		if err != nil {
 			return err
@@ -121,11 +127,16 @@ func (r *logReading) take(f *openFile, packed []byte) error {
 	return nil
 }
 
+func tooBig(err error) bool {
+	var e *client.Error
+	return errors.As(err, &e) && e.Code == client.CodeTooBig
+}
+
 // damaged gives a file up; the others are read.
 func (r *logReading) damaged(f *openFile, err error) {
 	f.about.Error = err.Error()
 	f.cut.end()
-	r.run.Log().Warn("a log file is damaged", "file", f.about.Name, "error", err)
+	r.run.Log().Warn("a log file cannot be read to its end", "file", f.about.Name, "error", err)
 }
 
 // line takes one line.

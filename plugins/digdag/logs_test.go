@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/outrider-run/outrider/plugins/digdag/client"
 	"github.com/outrider-run/outrider/sdk/sdktest"
 )
 
@@ -120,6 +122,58 @@ func TestLogsKeepsTheLastLines(t *testing.T) {
 	}
 }
 
+// TestLogsGoesOnAfterAHugeFile: one that is longer than what is read of an answer.
+func TestLogsGoesOnAfterAHugeFile(t *testing.T) {
+	s := logsScript(t, isDone)
+	s[logPath] = []reply{fileList(handle("+retry+g+x", "1a", 70<<20), handle("+retry+g+y", "2b", 9))}
+	s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []reply{{handle: func(w http.ResponseWriter, _ *http.Request) {
+		for block := make([]byte, 1<<20); ; {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	}}}
+	s[logPath+"/+retry+g+y@2b.8626@host1.log.gz"] = []reply{{body: packed(t, "here\n", true)}}
+	out, o := sdktest.Run(t, logs, logsAt(serveScript(t, s), ""))
+	if o.Err() != nil || texts(out.Lines) != "+retry+g+y|here" || len(out.Files) != 2 || !strings.Contains(out.Note, "1 file(s) could not be read to their end") {
+		t.Fatalf("%+v, %v", out, o.Err())
+	}
+	if why := out.Files[0].Error; !strings.Contains(why, "longer than 64 MiB") || !strings.Contains(why, "it is 70 MiB packed") || !strings.Contains(why, "+task in the address") {
+		t.Errorf("%s", why)
+	}
+}
+
+// TestLogsFitIntoAMessage, whatever JSON makes of the lines; the artifact has all.
+func TestLogsFitIntoAMessage(t *testing.T) {
+	s := logsScript(t, isDone)
+	s[logPath] = []reply{fileList(handle("+retry+g+x", "1a", 9))}
+	text := strings.Repeat(strings.Repeat("\x01", 8<<10)+"\n", 500) + "the end\n"
+	s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []reply{{body: packed(t, text, true)}}
+	d := serveScript(t, s)
+	out, o := sdktest.Run(t, logs, logsAt(d, ""))
+	if o.Err() != nil || out.Count != 501 || !out.Cut || len(o.Output) > mostLines+64<<10 || len(out.Lines) < 50 || out.Lines[len(out.Lines)-1].Text != "the end" || string(o.Artifacts["log"]) != "==> +retry+g+x, delivery 1, 2026-11-21T23:12:54Z, 8626@host1 <==\n"+text {
+		t.Fatalf("%d bytes, %d of %d lines, %v", len(o.Output), len(out.Lines), out.Count, o.Err())
+	}
+	for _, want := range []string{"cut to the last 4 MiB", "the artifact log", "+task", "lines"} {
+		if !strings.Contains(out.Note, want) {
+			t.Errorf("%q is not in %q", want, out.Note)
+		}
+	}
+
+	c, err := client.New(client.Options{Endpoints: []string{d.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var r logReading
+	for range 50_000 {
+		r.files = append(r.files, &openFile{about: logFile{Name: strings.Repeat("n", 200), Whole: true}})
+	}
+	if out := r.output(c, client.Attempt{}); len(toJSON(t, out)) > mostFiles+64<<10 || !strings.Contains(out.Note, "of the files are not listed: a +task in the address") {
+		t.Errorf("%d files, %s", len(out.Files), out.Note)
+	}
+}
+
 // TestLogsFollows reads what is new of a file that grows, through a redelivery, until
 // the attempt has ended.
 func TestLogsFollows(t *testing.T) {
@@ -143,6 +197,39 @@ func TestLogsFollows(t *testing.T) {
 	}
 	if n := len(d.requests(logPath + a)); n != 3 {
 		t.Errorf("the file was read %d times, it changed 3 times", n)
+	}
+}
+
+// TestLogsFollowsThroughAProxysPages, which stand in the place of a server that
+// restarts.
+func TestLogsFollowsThroughAProxysPages(t *testing.T) {
+	s := logsScript(t, isRunning)
+	s["GET /api/attempts/32"] = append(append(append(s["GET /api/attempts/32"], s["GET /api/attempts/32"]...), fromAProxy...), reply{body: attemptOf(t, "32", isDone)})
+	s[logPath] = append(append([]reply{fileList()}, fromAProxy...), fileList(handle("+retry+g+x", "1a", 10)))
+	s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []reply{{body: packed(t, "one\n", true)}}
+	p := logsAt(serveScript(t, s), "")
+	p.Follow = true
+	if out, o := sdktest.Run(t, logs, p); o.Err() != nil || texts(out.Lines) != "+retry+g+x|one" {
+		t.Errorf("%+v, %v", out, o.Err())
+	}
+}
+
+// TestLogsFollowEndsWhereIdsBeganAnew: the attempt's number is another's, or nobody's.
+func TestLogsFollowEndsWhereIdsBeganAnew(t *testing.T) {
+	for name, after := range map[string]reply{
+		"another's": {body: attemptOf(t, "32", map[string]any{"done": false, "sessionUuid": "00000000-3540-4752-8707-28b3096bf4ec"})},
+		"nobody's":  {status: 404, body: sample(t, "error_404_attempt")},
+	} {
+		s := logsScript(t, isRunning)
+		s["GET /api/attempts/32"] = append(s["GET /api/attempts/32"], s["GET /api/attempts/32"][0], after)
+		s[logPath] = []reply{fileList(handle("+retry+g+x", "1a", 10))}
+		s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []reply{{body: packed(t, "one\n", false)}}
+		p := logsAt(serveScript(t, s), "")
+		p.Follow = true
+		_, o := sdktest.Run(t, logs, p)
+		if o.State != sdktest.Permanent || o.Code != "ids_reset" || !strings.Contains(o.Error, "the server began its ids anew") || !logged(o, "one") {
+			t.Errorf("%s: %s %q %s", name, o.State, o.Code, o.Error)
+		}
 	}
 }
 

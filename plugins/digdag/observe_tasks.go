@@ -172,15 +172,23 @@ func withTasks(run observe.Run, tasks []observe.Task) observe.Run {
 	return run
 }
 
+// failedItself reports whether a task failed, and not only one below it. One that has
+// failed and whose _error work is under way is planned, with its error.
+func failedItself(t observe.Task) bool {
+	if t.Word == string(client.TaskGroupError) {
+		return false
+	}
+	return t.State == observe.Failed || t.Error != "" && !t.State.Ended()
+}
+
 // tailed is the task whose log tells most: the first that failed, else the one that
-// runs longest; "" if nothing failed or runs. A task that has failed and handles it is
-// not done.
+// runs longest; "" if nothing failed or runs.
 func tailed(tasks []observe.Task) string {
 	var failed, running []observe.Task
 	for _, t := range tasks {
 		switch {
-		case t.Started.IsZero() || t.Word == string(client.TaskGroupError):
-		case t.State == observe.Failed, t.Error != "" && !t.State.Ended():
+		case t.Started.IsZero():
+		case failedItself(t):
 			failed = append(failed, t)
 		case !t.State.Ended() && !t.Group:
 			running = append(running, t)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/outrider-run/outrider/plugins/digdag/client"
@@ -17,7 +18,7 @@ import (
 
 type retryParams struct {
 	source
-	Address  string                     `json:"address" help:"PROJECT/WORKFLOW[@SESSION]; with *, ? or [a-z], or without a workflow, all attempts that state and since say" min:"1"`
+	Address  string                     `json:"address" help:"PROJECT/WORKFLOW[@SESSION]; with *, ? or [a-z], as etl/* or etl_*, all attempts that state and since say" min:"1"`
 	Mode     string                     `json:"mode" help:"what runs again: what did not succeed, from a task on, or all" enum:"failed,from,all" default:"failed"`
 	From     string                     `json:"from,omitempty" help:"with mode from: the task, such as +load; it may stand in the address as well"`
 	Name     string                     `json:"name,omitempty" help:"of the new attempt; else one made of the run's key"`
@@ -64,9 +65,9 @@ func retryComponent() sdk.Component {
 
 It starts another attempt of the same session, with the params of the earlier one and those that are given. Mode failed runs what did not succeed, from a task and all that follows it, all everything. tasks lists what runs again. A retry of the run starts no second attempt: its name is made of the run's key.
 
-An attempt that still runs is not retried (still_running): Digdag would run both. One that succeeded is unchanged, but for the modes from and all. After the retry of a group Digdag can take over no part of an attempt that has a task twice: cannot_resume says so, and mode all works.
+Beside an attempt of the session that still runs nothing is retried (still_running names it): Digdag would run both. One that succeeded is unchanged, but for the modes from and all. After the retry of a group Digdag can take over no part of an attempt that has a task twice: cannot_resume says so, and mode all works.
 
-With a pattern (etl_*, or etl_*/daily) it retries the last attempts of all sessions that failed since a time, the oldest first; when they are more than at_most it does nothing (too_many), and with dry_run it lists the first of them. One that cannot be retried stops no other; the run fails with partly_failed in the end, unless partial is set. Attempts that were asked for more than a day before since are not looked at.`),
+With a pattern (etl/*, etl_*, or etl_*/daily) it retries the last attempts of all sessions that failed since a time, the oldest first; when they are more than at_most it does nothing (too_many), and with dry_run it lists the first of them. One that cannot be retried stops no other; the run fails with partly_failed in the end, unless partial is set. Attempts that were asked for more than a day before since are not looked at.`),
 		sdk.Example("What failed, of the latest session", `{"endpoint": "http://digdag.internal:65432", "address": "etl/daily"}`),
 		sdk.Example("From a task on", `{"endpoint": "http://digdag.internal:65432", "address": "etl/daily@2026-11-22+load", "mode": "from"}`),
 		sdk.Example("What failed in the night, at most four", `{"endpoint": "http://digdag.internal:65432", "address": "etl_*", "since": "02:00", "at_most": 4, "dry_run": true}`))
@@ -80,6 +81,9 @@ func retry(ctx context.Context, run *sdk.Run, p retryParams) (retryOutput, error
 	defer c.Close()
 	if isPattern(p.Address) {
 		return retryAllOf(ctx, run, c, p)
+	}
+	if project, _, _ := strings.Cut(p.Address, "@"); !strings.Contains(p.Address, "/") {
+		return retryOutput{}, sdk.Permanent(sdk.Code("bad_address", fmt.Errorf("address %.200q: that is a project alone: write %.200s/* to retry all that state and since say, or %.200s/WORKFLOW for one", p.Address, project, project)))
 	}
 	a, err := parseAddress(p.Address)
 	if err != nil {
@@ -135,12 +139,15 @@ func retryOne(ctx context.Context, run *sdk.Run, c *client.Client, a client.Atte
 	}
 	out := retried{Old: attemptRun(c, last), SessionUUID: last.SessionUUID, Tasks: []string{}}
 	if mine.ID == "" {
-		switch {
-		case !last.Done:
-			return out, sdk.Code("still_running", fmt.Errorf("attempt %s of %s: %w", last.ID, sessionAddress(last), errStillRuns))
-		case last.State() == client.Success && p.Mode == retryFailed:
+		if last.State() == client.Success && p.Mode == retryFailed {
 			run.Log().Info("it succeeded, so that nothing is retried", "attempt", last.ID)
 			return out, nil
+		}
+		// An older one may outlast those that came after it.
+		for _, x := range append(all, last) {
+			if !x.Done {
+				return out, sdk.Code("still_running", fmt.Errorf("attempt %s of %s: %w", x.ID, sessionAddress(x), errStillRuns))
+			}
 		}
 	}
 	tasks, err := c.Tasks(ctx, last.ID)

@@ -19,7 +19,7 @@ const openFor = 24 * time.Hour
 // isPattern reports whether an address names many.
 func isPattern(text string) bool {
 	name, _, _ := strings.Cut(text, "@")
-	return strings.ContainsAny(name, "*?[") || !strings.Contains(text, "/")
+	return strings.ContainsAny(name, "*?[")
 }
 
 // retryAllOf retries all attempts that a pattern and the filters name.

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"reflect"
 	"strings"
@@ -135,6 +136,34 @@ func TestRetry(t *testing.T) {
 	}
 }
 
+// TestRetryBesideAnOlderAttempt: a retry of the session may have ended before the
+// attempt that it was meant to replace.
+func TestRetryBesideAnOlderAttempt(t *testing.T) {
+	of := func(id string, state map[string]any) string {
+		change := map[string]any{"workflow": map[string]any{"name": "error", "id": "50"}}
+		maps.Copy(change, state)
+		return attemptOf(t, id, change)
+	}
+	for name, c := range map[string]struct {
+		older, last map[string]any
+		code        string
+		puts        int
+	}{
+		"the older one runs":          {isRunning, isFailed, "still_running", 0},
+		"both have ended":             {isFailed, isFailed, "", 1},
+		"there is nothing to be done": {isRunning, isDone, "", 0},
+	} {
+		s := retryScript(t)
+		s["GET /api/attempts/32"] = []reply{{body: of("32", c.last)}}
+		s["GET /api/attempts/32/retries"] = []reply{{body: `{"attempts":[` + of("30", c.older) + `,` + of("32", c.last) + `]}`}}
+		d := serveScript(t, s)
+		o := sdktest.RunJSON(t, retryComponent(), `{"endpoint":"`+d.URL+`","address":"demo/error@32"}`)
+		if o.Code != c.code || len(d.requests("PUT /api/attempts")) != c.puts || c.code != "" && !strings.Contains(o.Error, "attempt 30 of demo/error@") {
+			t.Errorf("%s: %q %s, %d starts", name, o.Code, o.Error, len(d.requests("PUT /api/attempts")))
+		}
+	}
+}
+
 func TestRetryChangesNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		change    map[string]any
@@ -198,7 +227,7 @@ func TestRetryInBulk(t *testing.T) {
 		// error, js, retry and gretry of demo failed between 23:12:48 and 23:12:57.
 		params := `{"endpoint":"` + d.URL + `","address":"d?mo/[ejrg]*","since":"2026-11-21T23:12:48Z",` + c.params + `}`
 		if strings.Contains(c.params, "since") {
-			params = `{"endpoint":"` + d.URL + `","address":"demo",` + c.params + `}`
+			params = `{"endpoint":"` + d.URL + `","address":"demo/*",` + c.params + `}`
 		}
 		o := sdktest.RunJSON(t, retryComponent(), params)
 		var out retryOutput
@@ -223,6 +252,17 @@ func TestRetryInBulk(t *testing.T) {
 			if a.Old.Workflow == "gretry" && (a.Code != "cannot_resume" || a.New != nil) {
 				t.Errorf("%s: %+v", name, a)
 			}
+		}
+	}
+}
+
+// TestRetryOfAProjectAlone is not taken for a retry of all that it has.
+func TestRetryOfAProjectAlone(t *testing.T) {
+	for _, address := range []string{"demo", "digdag:demo", "demo@today"} {
+		d := serveScript(t, script{})
+		o := sdktest.RunJSON(t, retryComponent(), `{"endpoint":"`+d.URL+`","address":"`+address+`"}`)
+		if o.State != sdktest.Permanent || o.Code != "bad_address" || !strings.Contains(o.Error, "write "+strings.TrimSuffix(address, "@today")+"/* to retry all") {
+			t.Errorf("%s: %s %q %s", address, o.State, o.Code, o.Error)
 		}
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/outrider-run/outrider/plugins/digdag/client"
 	"github.com/outrider-run/outrider/plugins/digdag/internal/address"
 	"github.com/outrider-run/outrider/sdk"
@@ -25,28 +23,18 @@ func (p statusParams) Validate() error {
 	return err
 }
 
-// statusOutput is an attempt with its tasks, and what else its session has.
-type statusOutput struct {
-	observe.Run
-	// Failed is for who tells of a failure: a template can pick no task out of a list.
-	Failed   []observe.Task `json:"failed" help:"the tasks that failed, without the groups"`
-	Attempts []observe.Run  `json:"attempts,omitempty" help:"the other attempts of the session, the first one first"`
-	Blind    []string       `json:"blind,omitempty" help:"what was not looked at, and why"`
-}
-
 func statusComponent() sdk.Component {
 	return sdk.Define("digdag.status", status,
 		sdk.Doc(`Shows one attempt: its state, and each task with its state, start, end, tries and error.
 
 The address names a session, whose last attempt it is, or an attempt by its id. Of what failed, or else runs longest, there is the end of the log too, where the server keeps logs. A task in an address is left aside.
 
+The output is no longer than 100 KiB, since under py> it becomes parameters of the tasks that follow: of an attempt with very many tasks those that failed or are open come first, and blind tells how many are left out. The attempt's params, which may hold secrets, are not given.
+
 Digdag tells neither when a group started, which is given as the start of its first task, nor whether a running task waits for an agent still.`),
 		sdk.Example("The newest session of a workflow", `{"endpoint": "http://localhost:65432", "address": "etl/daily"}`),
 		sdk.Example("That of a day", `{"address": "etl/daily@2026-11-21"}`))
 }
-
-// mostParams is how much of an attempt's parameters is given, in bytes.
-const mostParams = 64 << 10
 
 func status(ctx context.Context, run *sdk.Run, p statusParams) (statusOutput, error) {
 	c, err := p.open(run)
@@ -67,18 +55,15 @@ func status(ctx context.Context, run *sdk.Run, p statusParams) (statusOutput, er
 	if err != nil {
 		return statusOutput{}, told(doing, err)
 	}
-	var out statusOutput
-	if out.Run, out.Blind, err = detailed(ctx, c, runOf(a, originOf(a), c.Endpoint())); err != nil {
+	seen, blind, err := detailed(ctx, c, runOf(a, originOf(a), c.Endpoint()))
+	if err != nil {
 		return statusOutput{}, err
 	}
+	out := statusOutput{statusRun: statusRun(seen), Failed: []observe.Task{}, Blind: blind}
 	for _, x := range out.Tasks {
-		if x.State == observe.Failed && !x.Group {
+		if failedItself(x) {
 			out.Failed = append(out.Failed, x)
 		}
-	}
-	if out.Params = a.Params; len(a.Params) > mostParams {
-		out.Params = nil
-		out.Blind = append(out.Blind, fmt.Sprintf("the attempt's parameters: they are %s long", humanize.IBytes(uint64(len(a.Params)))))
 	}
 	all, err := c.Retries(ctx, a.ID)
 	if err != nil {
@@ -97,5 +82,5 @@ func status(ctx context.Context, run *sdk.Run, p statusParams) (statusOutput, er
 			out.Revision = w.Revision
 		}
 	}
-	return out, nil
+	return fitted(out), nil
 }

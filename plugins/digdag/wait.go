@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,9 +46,9 @@ func waitComponent() sdk.Component {
 	return sdk.Define("digdag.wait", wait,
 		sdk.Doc(`Waits until a session of a workflow, or one task of it, has succeeded, in whatever project.
 
-The address names the session: @today, a date, a time, an id, or the latest that there is. One that is not there yet is waited for. With since it is any success that ended since then: 03:00 is the last time that a clock in the workflow's zone showed that.
+The address names the session: @today, a date, a time, an id, or the latest that there is. One that is not there yet is waited for. With since it is any success that ended since then: 03:00 is the last time that a clock in the workflow's zone showed that. It is looked for behind the attempts of a backfill too, and as long as one attempt is open a failure of others is none.
 
-It fails as soon as that failed: attempt_failed, attempt_killed, task_failed (a task that did not run since another failed, too), and after grace if that is given. A retry that starts meanwhile is followed. A task in a group that is retried counts as Digdag counts it, the latest of the name. A server that restarts is waited for as long as outage says. A project that was deleted is project_deleted where only a retry could help (what runs of it runs on), and a server that began its ids anew, as one with its database in memory does, is ids_reset; timeout is what it says.
+It fails as soon as what is waited for failed: attempt_failed, attempt_killed, task_failed (a task that did not run since another failed, too), and after grace if that is given. A retry that starts meanwhile is followed. A task in a group that is retried counts as Digdag counts it, the latest of the name. A server that restarts is waited for as long as outage says. A project that was deleted is project_deleted where only a retry could help (what runs of it runs on), and a server that began its ids anew, as one with its database in memory does, is ids_reset; timeout is what it says.
 
 Progress tells how long successes usually took.`),
 		sdk.Example("Another project's task of today", `{"endpoint": "http://digdag.internal:65432", "address": "ingest/daily@today+load", "grace": "30m"}`),
@@ -83,6 +84,7 @@ type follower struct {
 	grace, timeout time.Duration
 	task           string // "" for the whole
 	began          time.Time
+	answered       bool // it is a Digdag that is asked
 
 	failedAt map[client.ID]time.Time // when an attempt's failure was first seen
 	usual    time.Duration
@@ -111,6 +113,7 @@ func (f *follower) session(ctx context.Context, first client.Attempt) (waitOutpu
 	if f.began.IsZero() {
 		f.began = time.Now()
 	}
+	f.answered = true // there is an attempt
 	current, seen := first, 1
 	var task *observe.Task
 	err := f.until(ctx, "waiting for "+sessionAddress(first)+f.task, func() (bool, string, error) {
@@ -188,7 +191,7 @@ func (f *follower) one(ctx context.Context, a client.Attempt) (*observe.Task, st
 			}
 			return nil, fmt.Sprintf("%s in attempt %s %s; a retry is waited for until %s", f.task, a.ID, why, until(left)), nil
 		}
-		return nil, "", sdk.Code("task_failed", fmt.Errorf("%s in attempt %s of %s %s", t.FullName, a.ID, sessionAddress(a), why))
+		return nil, "", sdk.Code("task_failed", fmt.Errorf("%s in attempt %s of %s %s", cmp.Or(t.FullName, f.task), a.ID, sessionAddress(a), why))
 	default:
 		state := string(t.State)
 		if state == "" {

@@ -30,6 +30,10 @@ func judgeTask(a client.Attempt, tasks []client.Task, name string) (v verdict, t
 		if !a.Done && (len(tasks) == 0 || strings.Contains(name, "^")) {
 			return pending, t, ""
 		}
+		// It was never made; a retry may make it.
+		if a.Done && a.State() != client.Success && strings.Contains(name, "^") {
+			return failed, t, didNotRun(a, tasks)
+		}
 		return absent, t, err.Error()
 	}
 	switch t.State {
@@ -50,13 +54,17 @@ func judgeTask(a client.Attempt, tasks []client.Task, name string) (v verdict, t
 		return failed, t, why
 	}
 	if a.Done {
-		why = "did not run: the attempt ended as " + string(a.State())
-		if others := whyFailed(tasks); others != "" {
-			why += ": " + others
-		}
-		return failed, t, why
+		return failed, t, didNotRun(a, tasks)
 	}
 	return pending, t, ""
+}
+
+func didNotRun(a client.Attempt, tasks []client.Task) string {
+	why := "did not run: the attempt ended as " + string(a.State())
+	if others := whyFailed(tasks); others != "" {
+		why += ": " + others
+	}
+	return why
 }
 
 // groupMayRetry reports whether a group around a failed task may run all of it once
@@ -88,22 +96,22 @@ func below(tasks []client.Task, group client.Task) []client.Task {
 	return list
 }
 
-// judgeSince judges a workflow of which a success is wanted that ended at since or
-// later. attempt is the one that decided it, or the open one that may.
-func judgeSince(attempts []client.Attempt, since time.Time) (v verdict, attempt client.Attempt) {
-	counted := candidates(attempts, since)
+// judgeSince judges a workflow of which a success is wanted, by its candidates, the
+// newest first. attempt is the one that decided it, or the newest of the open ones: as
+// long as there are any, they may succeed.
+func judgeSince(counted []client.Attempt) (v verdict, attempt client.Attempt) {
 	for _, a := range counted {
-		if a.State() == client.Success {
+		switch {
+		case a.State() == client.Success:
 			return succeeded, a
+		case !a.Done && attempt.ID == "":
+			attempt = a
 		}
 	}
-	if len(counted) == 0 {
-		return pending, client.Attempt{}
+	if attempt.ID == "" && len(counted) > 0 {
+		return failed, counted[0]
 	}
-	if last := counted[0]; last.Done {
-		return failed, last
-	}
-	return pending, counted[0]
+	return pending, attempt
 }
 
 // candidates are the attempts that are open or ended at since or later, the newest

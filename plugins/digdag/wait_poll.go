@@ -41,14 +41,15 @@ func (f *follower) until(ctx context.Context, doing string, look func() (done bo
 		case ctx.Err() != nil:
 			return fmt.Errorf("%s, while %s: %w", doing, last, context.Cause(ctx))
 		case err == nil && done:
+			f.answered = true
 			return nil
 		case err == nil:
 			if !down.IsZero() {
 				f.run.Log().Info("the server answers again", "after", time.Since(down).Round(time.Second))
 			}
-			down, last = time.Time{}, note
+			f.answered, down, last = true, time.Time{}, note
 			f.run.Alive()
-		case errors.As(err, &silent) && silent.Retryable():
+		case errors.As(err, &silent) && (silent.Retryable() || f.answered && strange(silent)):
 			if down.IsZero() {
 				down = time.Now()
 				f.run.Log().Warn("the server does not answer; waiting goes on", "for_at_most", f.Outage, "error", err)
@@ -71,6 +72,12 @@ func (f *follower) until(ctx context.Context, doing string, look func() (done bo
 			return fmt.Errorf("%s, while %s: %w", doing, last, err)
 		}
 	}
+}
+
+// strange reports whether no Digdag answers so: a proxy may for a while in the place of
+// one that restarts.
+func strange(e *client.Error) bool {
+	return e.Code == client.CodeNotDigdag || e.Code == client.CodeBadAnswer
 }
 
 // sleep returns early, with the cause, when ctx ends.

@@ -122,6 +122,31 @@ func TestWaitOutlastsARestart(t *testing.T) {
 	}
 }
 
+// fromAProxy is what stands in the place of a server that restarts.
+var fromAProxy = []reply{{status: 404, body: "<html>no backend</html>", html: true}, {}, {body: "<html>back soon</html>", html: true}, {body: "{"}}
+
+// TestWaitOutlastsAProxy, but only once it has seen a Digdag, and for no longer than an
+// outage.
+func TestWaitOutlastsAProxy(t *testing.T) {
+	s := retrySession(t, sessionJSON(t, "32", nil))
+	s["GET /api/sessions/31"] = append(append(s["GET /api/sessions/31"], fromAProxy...), reply{body: sessionJSON(t, "34", isDone)})
+	out, o := sdktest.Run(t, wait, waitParamsOf(serveScript(t, s)))
+	if o.Err() != nil || out.Run.ID != "34" || !logged(o, "the server does not answer; waiting goes on") {
+		t.Errorf("%+v, %v", out, o.Err())
+	}
+	for _, at := range []string{"GET /api/attempts/32", "GET /api/sessions/31"} {
+		s := retrySession(t, sessionJSON(t, "32", nil))
+		s[at] = fromAProxy[:1]
+		p := waitParamsOf(serveScript(t, s))
+		if at == "GET /api/sessions/31" {
+			p.Outage = 0
+		}
+		if _, o := sdktest.Run(t, wait, p); o.State != sdktest.Permanent || o.Code != client.CodeNotDigdag {
+			t.Errorf("%s: %s %q %s", at, o.State, o.Code, o.Error)
+		}
+	}
+}
+
 func TestWaitGivesUpAnOutage(t *testing.T) {
 	t.Parallel()
 	s := retrySession(t, sessionJSON(t, "32", nil))
@@ -175,10 +200,11 @@ func TestWaitTellsHowLongItUsuallyTakes(t *testing.T) {
 
 func TestWaitForATask(t *testing.T) {
 	for task, c := range map[string]struct{ code, contains string }{
-		"+fail":     {"task_failed", "+error+fail in attempt 32 of demo/error@2026-11-21T01:00:00Z failed: Command failed with code 3 (runtime)"},
-		"+never":    {"task_failed", "+error+never in attempt 32 of demo/error@2026-11-21T01:00:00Z did not run: the attempt ended as error: +error+fail"},
-		"+nevr":     {"not_found", "near: +never"},
-		"^error+e1": {},
+		"+fail":      {"task_failed", "+error+fail in attempt 32 of demo/error@2026-11-21T01:00:00Z failed: Command failed with code 3 (runtime)"},
+		"+never":     {"task_failed", "+error+never in attempt 32 of demo/error@2026-11-21T01:00:00Z did not run: the attempt ended as error: +error+fail"},
+		"+nevr":      {"not_found", "near: +never"},
+		"+gen^sub+x": {"task_failed", "+gen^sub+x in attempt 32 of demo/error@2026-11-21T01:00:00Z did not run: the attempt ended as error: +error+fail"},
+		"^error+e1":  {},
 	} {
 		s := retrySession(t, strings.Replace(sessionJSON(t, "32", isFailed), `"retry"`, `"error"`, 1))
 		s["GET /api/attempts/32"] = []reply{{body: attemptOf(t, "32", map[string]any{"workflow": map[string]any{"name": "error", "id": "50"}})}}
@@ -190,6 +216,17 @@ func TestWaitForATask(t *testing.T) {
 		if o.Code != c.code || !strings.Contains(o.Error, c.contains) || c.code == "" && (out.Task == nil || out.Task.State != observe.Success) {
 			t.Errorf("%s: %q %s %+v", task, o.Code, o.Error, out.Task)
 		}
+	}
+}
+
+// TestWaitForATaskThatOnlyARetryMakes: the first attempt failed before there was one.
+func TestWaitForATaskThatOnlyARetryMakes(t *testing.T) {
+	s := retrySession(t, sessionJSON(t, "32", isFailed), sessionJSON(t, "32", isFailed), sessionJSON(t, "34", isDone))
+	s["GET /api/attempts/34/tasks"] = []reply{{body: strings.ReplaceAll(sample(t, "tasks_loop"), `"+loop`, `"+retry`)}}
+	p := waitParamsOf(serveScript(t, s))
+	p.Address, p.Grace = "demo/retry@32+l^sub+loop-1", time.Hour
+	if out, o := sdktest.Run(t, wait, p); o.Err() != nil || out.Run.ID != "34" || out.Task.Name != "+retry+l^sub+loop-1" {
+		t.Errorf("%+v, %v", out, o.Err())
 	}
 }
 
@@ -209,6 +246,8 @@ func TestJudgeTask(t *testing.T) {
 		{"tasks_ok", "ok", "+nope", false, absent},
 		{"tasks_ok", "ok", "+a^sub+b", false, pending},
 		{"tasks_ok", "ok", "+a^sub+b", true, absent},
+		{"tasks_error", "error", "+never^sub+b", true, failed}, // it may come with a retry
+		{"tasks_error", "error", "+nevr", true, absent},
 		{"tasks_killed", "long", "+s", true, failed},
 		{"tasks_killed", "long", "+after", true, failed},
 		{"tasks_cancelling", "long", "+after", false, pending},
@@ -221,89 +260,9 @@ func TestJudgeTask(t *testing.T) {
 				}
 			}
 		}
-		a := client.Attempt{Workflow: client.Ref{Name: c.workflow}, Flags: client.Flags{Done: c.done}}
+		a := client.Attempt{Workflow: client.Ref{Name: c.workflow}, Flags: client.Flags{Done: c.done, Success: c.sample == "tasks_ok" && c.done}}
 		if v, _, why := judgeTask(a, tasks, c.task); v != c.want {
 			t.Errorf("%s %s: %v (%s), want %v", c.sample, c.task, v, why, c.want)
-		}
-	}
-}
-
-func TestJudgeSince(t *testing.T) {
-	at := func(h int) time.Time { return time.Date(2026, 11, 22, h, 0, 0, 0, time.UTC) }
-	open := func(id client.ID) client.Attempt { return client.Attempt{ID: id, CreatedAt: at(1)} }
-	ended := func(id client.ID, h int, success bool) client.Attempt {
-		return client.Attempt{ID: id, CreatedAt: at(1), FinishedAt: at(h), Flags: client.Flags{Done: true, Success: success}}
-	}
-	for name, c := range map[string]struct {
-		list []client.Attempt
-		want verdict
-		id   client.ID
-	}{
-		"none":                    {nil, pending, ""},
-		"one before":              {[]client.Attempt{ended("7", 2, true)}, pending, ""},
-		"one at that time":        {[]client.Attempt{ended("7", 3, true)}, succeeded, "7"},
-		"an open one":             {[]client.Attempt{open("8"), ended("7", 2, true)}, pending, "8"},
-		"a failed one":            {[]client.Attempt{ended("8", 4, false)}, failed, "8"},
-		"failed, and begun again": {[]client.Attempt{ended("9", 4, false), open("10")}, pending, "10"},
-		"a success before it":     {[]client.Attempt{ended("10", 5, false), ended("9", 4, true)}, succeeded, "9"},
-	} {
-		if v, a := judgeSince(c.list, at(3)); v != c.want || a.ID != c.id {
-			t.Errorf("%s: %v %s, want %v %s", name, v, a.ID, c.want, c.id)
-		}
-	}
-}
-
-func TestWaitForASuccessSince(t *testing.T) {
-	early := attemptOf(t, "32", map[string]any{"done": true, "success": true, "finishedAt": "2026-11-21T17:59:59Z"})
-	late := attemptOf(t, "34", map[string]any{"done": true, "success": true, "finishedAt": "2026-11-21T18:00:00Z"})
-	s := script{
-		"GET /api/projects":                            {{body: demo}},
-		"GET /api/projects/1/workflows":                {{body: workflowList("retry", "49")}},
-		"GET /api/workflows/49/truncated_session_time": {{body: with(t, "workflow_truncated", map[string]any{"sessionTime": "2026-11-22T03:00:00+09:00"})}},
-		"GET /api/attempts":                            {{body: `{"attempts":[` + early + `]}`}, {body: `{"attempts":[` + late + `,` + early + `]}`}},
-	}
-	p := waitParamsOf(serveScript(t, s))
-	p.Address, p.Since = "demo/retry", "2026-11-22T03:00:00"
-	out, o := sdktest.Run(t, wait, p)
-	if o.Err() != nil || out.Run.ID != "34" {
-		t.Errorf("%+v, %v", out, o.Err())
-	}
-	s["GET /api/attempts"] = []reply{{body: `{"attempts":[]}`}, {status: 404, body: `{"message":"Resource does not exist: project name=demo","status":404}`}}
-	p.source = serveScript(t, s).on()
-	if _, o := sdktest.Run(t, wait, p); o.Code != "project_deleted" {
-		t.Errorf("%q %s", o.Code, o.Error)
-	}
-}
-
-// TestSince: a time of day is the last one that has passed, also where a clock is set.
-func TestSince(t *testing.T) {
-	york, err := time.LoadLocation("America/New_York")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct{ text, now, want string }{
-		{"03:00", "2026-06-01T04:00:00-04:00", "2026-06-01T03:00:00-04:00"},
-		{"03:00", "2026-06-01T02:00:00-04:00", "2026-05-31T03:00:00-04:00"},
-		{"03:00:30", "2026-06-01T03:00:30-04:00", "2026-06-01T03:00:30-04:00"},
-		{"03:00", "2026-03-08T08:00:00-04:00", "2026-03-08T03:00:00-04:00"},
-		{"02:30", "2026-03-08T08:00:00-04:00", "2026-03-08T03:30:00-04:00"}, // skipped by the clock
-		{"01:30", "2026-11-01T08:00:00-05:00", "2026-11-01T01:30:00-04:00"}, // shown twice: the first
-		{"22:00", "2026-11-01T08:00:00-05:00", "2026-10-31T22:00:00-04:00"},
-		{"today", "2026-03-08T08:00:00-04:00", "2026-03-08T00:00:00-05:00"},
-		{"2026-03-08T12:00:00", "2026-03-09T08:00:00-04:00", "2026-03-08T12:00:00-04:00"},
-		{"2026-03-08T12:00:00+09:00", "2026-03-09T08:00:00-04:00", "2026-03-08T12:00:00+09:00"},
-		{"90m", "2026-03-08T03:30:00-04:00", "2026-03-08T01:00:00-05:00"},
-	} {
-		now, _ := time.Parse(time.RFC3339, c.now)
-		want, _ := time.Parse(time.RFC3339, c.want)
-		s, err := parseSince(c.text)
-		if got := s.in(york, now); err != nil || !got.Equal(want) {
-			t.Errorf("%s at %s: %s, %v; want %s", c.text, c.now, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "3", "25:00", "-1h", "0s", "latest", "yesterday", "2026-02-30", "03:00+task", "17"} {
-		if s, err := parseSince(text); err == nil || !strings.Contains(err.Error(), "want a duration") {
-			t.Errorf("%q: %+v, %v", text, s, err)
 		}
 	}
 }
