@@ -218,7 +218,8 @@ func hook(t *testing.T) (url string, texts <-chan string) {
 	return s.URL, got
 }
 
-// TestDigdagFileNotice: the notice names the failed task and holds the end of its log.
+// TestDigdagFileNotice: the notice names the failed task, why, and holds the end of its
+// log.
 func TestDigdagFileNotice(t *testing.T) {
 	d := onDigdag(t)
 	url, texts := hook(t)
@@ -239,7 +240,7 @@ func TestDigdagFileNotice(t *testing.T) {
 		t.Fatalf("%v", r.States())
 	}
 	notice := <-texts
-	for _, want := range []string{"+notice+load", "no such table", self} {
+	for _, want := range []string{self + "/notice+notice+load failed: ", "no such table"} {
 		if !strings.Contains(notice, want) {
 			t.Errorf("the notice holds no %q:\n%s", want, notice)
 		}
