@@ -76,7 +76,9 @@ func (r *logReading) read(ctx context.Context, c *client.Client, attempt client.
 		if err != nil {
 			return err
 		}
-		f.size = about.Size
+		if len(packed) > 0 { // a proxy may send nothing for a server that restarts
+			f.size = about.Size
+		}
 		if err := r.take(f, packed); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -204,9 +205,10 @@ func TestLogsFollows(t *testing.T) {
 // restarts.
 func TestLogsFollowsThroughAProxysPages(t *testing.T) {
 	s := logsScript(t, isRunning)
-	s["GET /api/attempts/32"] = append(append(append(s["GET /api/attempts/32"], s["GET /api/attempts/32"]...), fromAProxy...), reply{body: attemptOf(t, "32", isDone)})
+	runs := s["GET /api/attempts/32"]
+	s["GET /api/attempts/32"] = slices.Concat(runs, runs, fromAProxy, slices.Repeat(runs, 5), []reply{{body: attemptOf(t, "32", isDone)}})
 	s[logPath] = append(append([]reply{fileList()}, fromAProxy...), fileList(handle("+retry+g+x", "1a", 10)))
-	s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []reply{{body: packed(t, "one\n", true)}}
+	s[logPath+"/+retry+g+x@1a.8626@host1.log.gz"] = []reply{{}, {body: packed(t, "one\n", true)}}
 	p := logsAt(serveScript(t, s), "")
 	p.Follow = true
 	if out, o := sdktest.Run(t, logs, p); o.Err() != nil || texts(out.Lines) != "+retry+g+x|one" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -50,6 +51,15 @@ func (f *follower) since(ctx context.Context, a address.Address, text string) (w
 		}
 		if err != nil {
 			return false, "", err
+		}
+		if len(counted) == 0 {
+			_, _, err := address.FindWorkflow(ctx, f.c, a)
+			if none := (*address.Missing)(nil); errors.As(err, &none) {
+				err = fmt.Errorf("a push removed or renamed it while it was waited for: %w", err)
+			}
+			if err != nil {
+				return false, "", err
+			}
 		}
 		for _, x := range counted {
 			seen[x.ID] = true
