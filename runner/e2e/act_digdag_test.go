@@ -213,7 +213,7 @@ func TestDigdagActRetry(t *testing.T) {
 	if r := a.Wait(out.Attempts[0].New.ID); !r.Success || r.Task("+etl+a").StartedAt != nil || r.Task("+etl+b").StartedAt == nil {
 		t.Errorf("%v", r.States())
 	}
-	a.act("digdag.retry", map[string]any{"address": a.project, "since": "1h", "at_most": 1}).into(&none)
+	a.act("digdag.retry", map[string]any{"address": a.project + "/*", "since": "1h", "at_most": 1}).into(&none)
 	if none.Retried != 0 || none.Left != 0 {
 		t.Errorf("nothing is failed any more: %+v", none)
 	}

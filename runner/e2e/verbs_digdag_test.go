@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -32,6 +33,26 @@ func (d digdag) says(text string, patterns ...string) {
 	}
 }
 
+// follow begins to follow the log of an attempt, and later reads it to its end.
+func (d digdag) follow(address string) (rest func() string) {
+	d.t.Helper()
+	cmd := d.world.cmd("logs", address, "--follow")
+	cmd.Env = append(cmd.Env, "OUTRIDER_DIGDAG_ENDPOINT="+d.URL)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { _ = cmd.Process.Kill() }) // it may have ended
+	return func() string {
+		d.t.Helper()
+		if err := cmd.Wait(); err != nil {
+			d.t.Errorf("logs --follow: %v\n%s", err, errs.String())
+		}
+		return out.String()
+	}
+}
+
 const verbsDig = `timezone: UTC
 +load:
   sh>: outrider exec --once -- sh -c 'echo "loads $n"; echo loaded >>"$dir/loads"'
@@ -43,7 +64,7 @@ const verbsDig = `timezone: UTC
 // name alone.
 func TestDigdagVerbs(t *testing.T) {
 	d := onDigdag(t)
-	project := d.Push(digdagtest.Files{"daily.dig": verbsDig, "long.dig": "+long:\n  sh>: touch \"$dir/runs\"; until [ -e \"$dir/release\" ]; do sleep 0.05; done\n"})
+	project := d.Push(digdagtest.Files{"daily.dig": verbsDig, "long.dig": "+long:\n  sh>: echo \"first line\"; touch \"$dir/runs\"; until [ -e \"$dir/release\" ]; do sleep 0.05; done\n"})
 	at := "digdag:" + project + "/daily"
 	dir, _ := json.Marshal(map[string]any{"dir": d.dir, "n": 7})
 
@@ -59,6 +80,9 @@ func TestDigdagVerbs(t *testing.T) {
 	// The retry runs what failed; with --mode all and --forget what was done once, too.
 	out, _ = d.verb(0, "retry", at, "--dry-run")
 	d.says(out, `\+daily\+sum`)
+	pattern := at[:len(at)-len("-12345678/daily")] + "*" // of the project's name
+	out, _ = d.verb(0, "retry", pattern, "--state", "failed", "--since", "1h", "--at-most", "4", "--dry-run")
+	d.says(out, `^retried +1$`, regexp.QuoteMeta(project)+`.*\+daily\+sum`)
 	if err := os.WriteFile(filepath.Join(d.dir, "fixed"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -80,10 +104,12 @@ func TestDigdagVerbs(t *testing.T) {
 	long := "digdag:" + project + "/long"
 	d.verb(0, "start", long, "--params", string(dir))
 	d.await("runs")
+	follow := d.follow(long)
 	d.verb(2, "kill", long)
 	out, _ = d.verb(0, "kill", long, "--yes")
 	d.says(out, `\+long\+long`)
 	d.release()
+	d.says(follow(), `^==> \+long\+long <==$`, `^first line$`)
 	_, errs = d.verb(1, "wait", long)
 	d.says(errs, `attempt_killed`)
 
