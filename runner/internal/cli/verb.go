@@ -67,7 +67,7 @@ func (a *app) verbs() []*cli.Command {
 				"  outrider retry --forget digdag:etl/daily",
 			flags:   []cli.Flag{&cli.BoolFlag{Name: "forget", Usage: "forget the once-keys of the tasks that run again", DisableDefaultText: true}},
 			formats: data, print: (*app).printOutputs, before: "forget", plan: forgetPlanned, after: failedRetries,
-			// A failure would have no outputs, and so nothing to forget of what did run.
+			// A failure would have no outputs, and nobody would learn what was retried.
 			given: map[string]json.RawMessage{"partial": json.RawMessage("true")},
 		}),
 		a.verb(verb{
