@@ -94,3 +94,12 @@ func told(doing string, err error) error {
 	}
 	return err
 }
+
+// parseAddress reads a parameter.
+func parseAddress(text string) (address.Address, error) {
+	a, err := address.Parse(text)
+	if err != nil {
+		return a, sdk.Permanent(sdk.Code("bad_address", err))
+	}
+	return a, nil
+}

@@ -97,12 +97,3 @@ func ended(ctx context.Context, c *client.Client, a client.Attempt) error {
 	}
 	return sdk.Code("attempt_failed", errors.New(text))
 }
-
-// parseAddress reads a parameter.
-func parseAddress(text string) (address.Address, error) {
-	a, err := address.Parse(text)
-	if err != nil {
-		return a, sdk.Permanent(sdk.Code("bad_address", err))
-	}
-	return a, nil
-}

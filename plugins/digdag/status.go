@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/outrider-run/outrider/plugins/digdag/client"
 	"github.com/outrider-run/outrider/plugins/digdag/internal/address"
 	"github.com/outrider-run/outrider/sdk"
 	"github.com/outrider-run/outrider/sdk/observe"
@@ -43,15 +41,11 @@ func status(ctx context.Context, run *sdk.Run, p statusParams) (statusOutput, er
 	}
 	defer c.Close()
 	doing := "find " + p.Address
-	at, err := address.Parse(p.Address)
+	at, err := parseAddress(p.Address)
 	if err != nil {
-		return statusOutput{}, sdk.Permanent(err)
+		return statusOutput{}, err
 	}
 	a, err := address.FindAttempt(ctx, c, at, time.Now())
-	var missing *address.Missing
-	if errors.As(err, &missing) {
-		return statusOutput{}, sdk.Permanent(sdk.Code(client.CodeNotFound, fmt.Errorf("%s: %w", doing, err)))
-	}
 	if err != nil {
 		return statusOutput{}, told(doing, err)
 	}

@@ -47,7 +47,7 @@ func (c *Client) AttemptsPage(ctx context.Context, f AttemptFilter) ([]Attempt, 
 func (c *Client) attempts(f AttemptFilter) (paged[Attempt], error) {
 	p := paged[Attempt]{
 		call: read("/api/attempts"), name: "attempts", id: func(a Attempt) ID { return a.ID },
-		after: f.Before, descending: true, size: defaultPage, most: &c.mostAttempts,
+		most: &c.mostAttempts,
 	}
 	p.call.query = url.Values{}
 	for name, value := range map[string]string{"project": f.Project, "workflow": f.Workflow} {
@@ -58,18 +58,10 @@ func (c *Client) attempts(f AttemptFilter) (paged[Attempt], error) {
 	if f.IncludeRetried {
 		p.call.query.Set("include_retried", "true") // 1 would be false
 	}
-	switch {
-	case f.Workflow != "" && f.Project == "":
-		return p, c.refuse(p.call, "a workflow is given and no project; the server would ignore it")
-	case f.PageSize < 0:
-		return p, c.refuse(p.call, "a page of %d", f.PageSize)
-	case f.PageSize > 0:
-		p.size, p.param = f.PageSize, "page_size"
+	if f.Workflow != "" && f.Project == "" {
+		return p, c.refuse(p.call, noProject)
 	}
-	if f.Before != "" {
-		return p, c.ids(p.call, f.Before)
-	}
-	return p, nil
+	return p, p.newest(c, f.Before, f.PageSize)
 }
 
 // Attempt is an attempt by id, also of a deleted project (GET /api/attempts/{id}).

@@ -35,6 +35,40 @@ type paged[T any] struct {
 	most *atomic.Int64
 }
 
+// noProject is why a workflow's name alone picks nothing.
+const noProject = "a workflow is given and no project; the server would ignore it"
+
+// of keeps to a project, and to one of its workflows; "" is all.
+func (p *paged[T]) of(c *Client, project ID, workflow string) error {
+	switch {
+	case project == "" && workflow == "":
+		return nil
+	case project == "":
+		return c.refuse(p.call, noProject)
+	}
+	p.call.path = "/api/projects/" + string(project) + "/" + p.name
+	if workflow != "" {
+		p.call.query = url.Values{"workflow": {workflow}}
+	}
+	return c.ids(p.call, project)
+}
+
+// newest lists from the newest below an id on, "" for all, in pages of size, 0 for the
+// server's own.
+func (p *paged[T]) newest(c *Client, below ID, size int) error {
+	p.descending, p.after, p.size = true, below, defaultPage
+	switch {
+	case size < 0:
+		return c.refuse(p.call, "a page of %d", size)
+	case size > 0:
+		p.size, p.param = size, "page_size"
+	}
+	if below == "" {
+		return nil
+	}
+	return c.ids(p.call, below)
+}
+
 // page asks for one page beyond an id; fewer items than size are the last.
 func page[T any, P shape[T]](ctx context.Context, c *Client, p paged[T], beyond ID) (items []T, size int, err error) {
 	size = p.size

@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -23,17 +22,8 @@ func (c *Client) Schedules(ctx context.Context, f ScheduleFilter) iter.Seq2[Sche
 	p := paged[Schedule]{
 		call: read("/api/schedules"), name: "schedules", id: func(s Schedule) ID { return s.ID }, size: defaultPage,
 	}
-	if f.Workflow != "" && f.Project == "" {
-		return failed[Schedule](c.refuse(p.call, "a workflow is given and no project; the server would ignore it"))
-	}
-	if f.Project != "" {
-		p.call.path = "/api/projects/" + string(f.Project) + "/schedules"
-		if err := c.ids(p.call, f.Project); err != nil {
-			return failed[Schedule](err)
-		}
-		if f.Workflow != "" {
-			p.call.query = url.Values{"workflow": {f.Workflow}}
-		}
+	if err := p.of(c, f.Project, f.Workflow); err != nil {
+		return failed[Schedule](err)
 	}
 	return all(ctx, c, p)
 }

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"iter"
-	"net/url"
 )
 
 // SessionFilter says which sessions, and how many at once.
@@ -45,29 +44,12 @@ func (c *Client) SessionsPage(ctx context.Context, f SessionFilter) ([]Session, 
 func (c *Client) sessions(f SessionFilter) (paged[Session], error) {
 	p := paged[Session]{
 		call: read("/api/sessions"), name: "sessions", id: func(s Session) ID { return s.ID },
-		after: f.Before, descending: true, size: defaultPage, most: &c.mostSessions,
+		most: &c.mostSessions,
 	}
-	if f.Project != "" {
-		p.call.path = "/api/projects/" + string(f.Project) + "/sessions"
-		if err := c.ids(p.call, f.Project); err != nil {
-			return p, err
-		}
-		if f.Workflow != "" {
-			p.call.query = url.Values{"workflow": {f.Workflow}}
-		}
+	if err := p.of(c, f.Project, f.Workflow); err != nil {
+		return p, err
 	}
-	switch {
-	case f.Workflow != "" && f.Project == "":
-		return p, c.refuse(p.call, "a workflow is given and no project; the server would ignore it")
-	case f.PageSize < 0:
-		return p, c.refuse(p.call, "a page of %d", f.PageSize)
-	case f.PageSize > 0:
-		p.size, p.param = f.PageSize, "page_size"
-	}
-	if f.Before != "" {
-		return p, c.ids(p.call, f.Before)
-	}
-	return p, nil
+	return p, p.newest(c, f.Before, f.PageSize)
 }
 
 // Session is a session by id (GET /api/sessions/{id}).
