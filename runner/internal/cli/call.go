@@ -2,14 +2,12 @@ package cli
 
 import (
 	"context"
-	"os"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/engine"
-	"github.com/outrider-run/outrider/runner/internal/launch"
 	"github.com/outrider-run/outrider/runner/internal/run"
 	"github.com/outrider-run/outrider/sdk/protocol/taskv1"
 )
@@ -23,14 +21,7 @@ func (a *app) call(ctx context.Context, kill <-chan struct{}, e engine.Engine, c
 	}
 	defer at.leave()
 	x := &run.Plugin{
-		Options: launch.Options{
-			Command: launch.Command{Path: p.entry.Plugin, Args: p.entry.Args},
-			Dir:     at.Path, Live: at.Live,
-			Env:          launch.Environ(os.Environ(), p.opened.config.PluginEnv),
-			StartTimeout: p.opened.config.StartTimeout,
-			Stop:         stopBudget(e),
-			Log:          hclog.NewNullLogger(),
-		},
+		Options: launchOptions(p, at, e),
 		Start: &taskv1.Start{
 			RunId: id, Component: component, Params: p.params, Attempt: 1,
 			Caller: callerOf(e), TempDir: at.Path, ArtifactDir: at.Path,

@@ -37,15 +37,7 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 		artifacts = filepath.Join(shared, id)
 	}
 	x := &run.Plugin{
-		Options: launch.Options{
-			Command: launch.Command{Path: p.entry.Plugin, Args: p.entry.Args},
-			Dir:     at.Path, Live: at.Live,
-			Env:          append(launch.Environ(environ(r.engine), p.opened.config.PluginEnv), "OUTRIDER_RUN="+ancestors(id)),
-			StartTimeout: p.opened.config.StartTimeout,
-			Stop:         stopBudget(r.engine),
-			Started:      rec.start,
-			Log:          hclog.NewNullLogger(),
-		},
+		Options: launchOptions(p, at, r.engine),
 		Start: &taskv1.Start{
 			RunId: id, Component: r.name, Params: p.params,
 			Caller: callerOf(r.engine), TempDir: at.Path, ArtifactDir: artifacts,
@@ -53,6 +45,8 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 		},
 		Kill: kill,
 	}
+	x.Options.Env = append(x.Options.Env, "OUTRIDER_RUN="+ancestors(id))
+	x.Options.Started = rec.start
 	x.Gate = rec.gate(r.engine)
 	t.keep = rec.log.Line
 	o, err = rec.through(ctx, func(ctx context.Context) run.Outcome {
@@ -66,6 +60,18 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 	}, p.redact)
 	at.leave()
 	return o, func() { rec.close(ctx) }, err
+}
+
+// launchOptions are how every component's plugin is started and stopped.
+func launchOptions(p *prepared, at *place, e engine.Engine) launch.Options {
+	return launch.Options{
+		Command: launch.Command{Path: p.entry.Plugin, Args: p.entry.Args},
+		Dir:     at.Path, Live: at.Live,
+		Env:          launch.Environ(environ(e), p.opened.config.PluginEnv),
+		StartTimeout: p.opened.config.StartTimeout,
+		Stop:         stopBudget(e),
+		Log:          hclog.NewNullLogger(),
+	}
 }
 
 // environ is the host's, with what a flag or a task's parameter says of the engine's

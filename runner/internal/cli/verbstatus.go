@@ -101,7 +101,8 @@ func headOf(r observe.Run, now time.Time) (lines []string) {
 
 // taskRows are the tasks in their order, each under its group.
 func taskRows(tasks []observe.Task, now time.Time) (rows [][]string) {
-	for _, t := range tasks {
+	names := namesOf(tasks)
+	for i, t := range tasks {
 		tries := ""
 		if t.Tries > 1 {
 			tries = fmt.Sprint(t.Tries)
@@ -110,27 +111,26 @@ func taskRows(tasks []observe.Task, now time.Time) (rows [][]string) {
 		if note == "" && !t.RetryAt.IsZero() && !t.State.Ended() {
 			note = "next try at " + clock(t.RetryAt)
 		}
-		rows = append(rows, []string{nameIn(t, tasks), stateOf(t), clock(t.Started), tookOf(t, now), tries, note})
+		rows = append(rows, []string{names[i], stateOf(t), clock(t.Started), tookOf(t, now), tries, note})
 	}
 	return rows
 }
 
-// nameIn is a task's name without its group's, as deep as the group stands.
-func nameIn(t observe.Task, tasks []observe.Task) string {
-	name := strings.TrimPrefix(t.Name, t.Parent)
-	return strings.Repeat("  ", depth(t, tasks)) + printable(name)
-}
-
-func depth(t observe.Task, tasks []observe.Task) int {
+// namesOf are the tasks' names without their groups', as deep as the groups stand.
+func namesOf(tasks []observe.Task) []string {
 	parents := map[string]string{}
-	for _, o := range tasks {
-		parents[o.Name] = o.Parent
+	for _, t := range tasks {
+		parents[t.Name] = t.Parent
 	}
-	n := 0
-	for at := t.Parent; at != "" && n <= len(tasks); at = parents[at] {
-		n++
+	names := make([]string, len(tasks))
+	for i, t := range tasks {
+		depth := 0
+		for at := t.Parent; at != "" && depth <= len(tasks); at = parents[at] {
+			depth++
+		}
+		names[i] = strings.Repeat("  ", depth) + printable(strings.TrimPrefix(t.Name, t.Parent))
 	}
-	return n
+	return names
 }
 
 // stateOf is the state, with the engine's own word where that says more.
@@ -172,9 +172,9 @@ func timeline(tasks []observe.Task, now time.Time) string {
 			to = end
 		}
 	}
-	wide := 0
-	for _, t := range tasks {
-		wide = max(wide, len([]rune(nameIn(t, tasks))))
+	names, wide := namesOf(tasks), 0
+	for _, name := range names {
+		wide = max(wide, len([]rune(name)))
 	}
 	var out strings.Builder
 	column := func(at time.Time) int {
@@ -183,9 +183,8 @@ func timeline(tasks []observe.Task, now time.Time) string {
 		}
 		return int(int64(barWidth) * int64(at.Sub(from)) / int64(to.Sub(from)))
 	}
-	for _, t := range tasks {
-		name := nameIn(t, tasks)
-		bar := ""
+	for i, t := range tasks {
+		name, bar := names[i], ""
 		if !t.Started.IsZero() {
 			begin, end := column(t.Started), column(endOf(t, now))
 			block := "█"

@@ -23,7 +23,6 @@ type target struct {
 	component string
 	params    json.RawMessage
 	by        string
-	config    config.Config
 }
 
 func (a *app) target(c *cli.Context, verb string, given map[string]json.RawMessage) (target, error) {
@@ -41,7 +40,7 @@ func (a *app) target(c *cli.Context, verb string, given map[string]json.RawMessa
 // targetOf decides which component does a verb, and with what: what the source says, the
 // address, and what the host needs.
 func targetOf(address, verb string, given map[string]json.RawMessage, cfg config.Config, getenv func(string) string) (target, error) {
-	t := target{address: address, config: cfg, params: json.RawMessage("{}")}
+	t := target{address: address, params: json.RawMessage("{}")}
 	name, rest, found := strings.Cut(address, ":")
 	switch s, known := cfg.Sources[name]; {
 	case !found || rest == "":
@@ -55,12 +54,7 @@ func targetOf(address, verb string, given map[string]json.RawMessage, cfg config
 		}
 		t.engine, t.by = name, "the address "+address
 	default:
-		var names []string
-		for known := range cfg.Sources {
-			names = append(names, known)
-		}
-		slices.Sort(names)
-		names = append(names, "digdag", "airflow")
+		names := append(slices.Sorted(maps.Keys(cfg.Sources)), "digdag", "airflow")
 		if n := near(name, names); n != "" {
 			return t, usage("there is no source %q; did you mean %s:%s?", name, n, rest)
 		}

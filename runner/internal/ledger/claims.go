@@ -138,26 +138,21 @@ func (l *Ledger) Forget(ctx context.Context, key string) (had bool, err error) {
 // ForgetTask forgets the successes of an engine's task under its default keys, whatever
 // it ran, and returns the keys.
 func (l *Ledger) ForgetTask(ctx context.Context, c Caller) (keys []string, err error) {
-	// A component that is not there makes the key end where the component begins.
-	prefix, err := DefaultKey(c, "", nil)
+	begin, err := taskKeys(c)
 	if err != nil {
 		return nil, err
 	}
-	if c.Engine == "airflow" {
-		prefix = strings.TrimSuffix(prefix, "/"+Digest(nil))
-	}
-	all, err := l.Keys(ctx, prefix, 0)
+	all, err := l.Keys(ctx, begin, 0)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range all {
-		key := r.Name
-		had, err := l.Forget(ctx, key)
+		had, err := l.Forget(ctx, r.Name)
 		if err != nil {
 			return keys, err
 		}
 		if had {
-			keys = append(keys, key)
+			keys = append(keys, r.Name)
 		}
 	}
 	return keys, nil

@@ -38,11 +38,23 @@ var ErrNoKey = errors.New("there is no engine's task to make a key of")
 // it is for, whichever try. Airflow's mapped tasks tell each other apart by their
 // params alone.
 func DefaultKey(c Caller, component string, params json.RawMessage) (string, error) {
+	base, err := taskKeys(c)
+	switch {
+	case err != nil:
+		return "", err
+	case c.Engine == "airflow":
+		return base + join(component, Digest(params)), nil
+	}
+	return base + join(component), nil
+}
+
+// taskKeys is how the default keys of all that a task calls begin.
+func taskKeys(c Caller) (string, error) {
 	switch {
 	case c.Engine == "digdag" && c.Session != "" && c.Task != "":
-		return join("digdag", c.Instance, c.Session, c.Task, component), nil
+		return join("digdag", c.Instance, c.Session, c.Task, ""), nil
 	case c.Engine == "airflow" && c.Workflow != "" && c.Run != "" && c.Task != "":
-		return join("airflow", c.Instance, c.Workflow, c.Run, c.Task, component, Digest(params)), nil
+		return join("airflow", c.Instance, c.Workflow, c.Run, c.Task, ""), nil
 	}
 	return "", ErrNoKey
 }
