@@ -34,9 +34,9 @@ type Events struct {
 // Execute runs start to its Result. When ctx ends, its cause is sent as the
 // reason of a Cancel; the wait for the Result goes on.
 func Execute(ctx context.Context, stream Stream, start *taskv1.Start, ev Events) (*taskv1.Result, error) {
-	if err := stream.Send(&taskv1.HostMsg{Msg: &taskv1.HostMsg_Start{Start: start}}); err != nil {
-		return nil, fmt.Errorf("sending Start: %w", err)
-	}
+	// A stream that broke shows itself to Recv: when the task has refused already,
+	// gRPC answers a Send with io.EOF, and only Recv knows why.
+	_ = stream.Send(&taskv1.HostMsg{Msg: &taskv1.HostMsg_Start{Start: start}})
 	out := make(chan *taskv1.HostMsg)
 	done := make(chan struct{})
 	sent := make(chan struct{})
@@ -83,7 +83,6 @@ func sendAll(ctx context.Context, stream Stream, out <-chan *taskv1.HostMsg, don
 		case <-done:
 			return
 		}
-		// A stream that broke shows itself to Recv.
 		_ = stream.Send(m)
 	}
 }

@@ -13,12 +13,13 @@ import (
 type script struct {
 	says []*taskv1.TaskMsg
 	end  error
+	deaf error // of every Send
 	got  []*taskv1.HostMsg
 }
 
 func (s *script) Send(m *taskv1.HostMsg) error {
 	s.got = append(s.got, m)
-	return nil
+	return s.deaf
 }
 
 func (s *script) Recv() (*taskv1.TaskMsg, error) {
@@ -41,6 +42,7 @@ func TestATaskThatBreaksTheContractIsAnError(t *testing.T) {
 		"message 3 came where 2 was due":  {says: []*taskv1.TaskMsg{alive(1), alive(3)}, end: io.EOF},
 		"message 1 came where 2 was due":  {says: []*taskv1.TaskMsg{alive(1), alive(1)}, end: io.EOF},
 		"receiving from the task: broken": {end: errors.New("broken")},
+		"receiving from the task: no":     {end: errors.New("no"), deaf: io.EOF}, // it refused before it heard
 	} {
 		if r, err := Execute(t.Context(), s, &taskv1.Start{}, Events{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("result %v, error %v, want %s", r, err, want)
