@@ -23,7 +23,7 @@ func (s *Server) settle() error {
 		if err != nil {
 			return false, err
 		}
-		// A busy machine writes in several goes: the first is not taken for all.
-		return info.ModTime().After(asked.Add(h2Delay)) || time.Since(asked) > 2*h2Delay, nil
+		// A busy machine writes late and in several goes: the first is not taken for all.
+		return info.ModTime().After(asked.Add(h2Delay)) || time.Since(asked) > 5*h2Delay, nil
 	})
 }
