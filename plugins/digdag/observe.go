@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/outrider-run/outrider/plugins/digdag/client"
+	"github.com/outrider-run/outrider/plugins/internal/rest"
 	"github.com/outrider-run/outrider/sdk"
 	"github.com/outrider-run/outrider/sdk/observe"
 )
@@ -82,7 +83,7 @@ func observeServer(ctx context.Context, run *sdk.Run, p observeParams) (observe.
 func (s source) deadBefore(answered string) (dead []string) {
 	given := s.Endpoint
 	if len(given) == 0 {
-		given = split(os.Getenv("OUTRIDER_DIGDAG_ENDPOINT"))
+		given = rest.SplitEndpoints(os.Getenv("OUTRIDER_DIGDAG_ENDPOINT"))
 	}
 	for _, e := range given {
 		one, err := client.New(client.Options{Endpoints: []string{e}})

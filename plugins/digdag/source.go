@@ -1,16 +1,15 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/outrider-run/outrider/plugins/digdag/client"
 	"github.com/outrider-run/outrider/plugins/digdag/internal/address"
+	"github.com/outrider-run/outrider/plugins/internal/rest"
 	"github.com/outrider-run/outrider/sdk"
 )
 
@@ -27,33 +26,12 @@ type source struct {
 	RequestTimeout time.Duration         `json:"request_timeout" default:"30s" help:"for one try of a request"`
 }
 
-// endpoints is one URL, or a list.
-type endpoints []string
-
-// UnmarshalJSON takes a string, which may hold several with spaces or commas between,
-// or a list of strings.
-func (e *endpoints) UnmarshalJSON(raw []byte) error {
-	var one string
-	if json.Unmarshal(raw, &one) == nil {
-		*e = split(one)
-		return nil
-	}
-	var list []string
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return errors.New("want a URL, or a list of URLs")
-	}
-	*e = list
-	return nil
-}
-
-func split(urls string) endpoints {
-	return strings.FieldsFunc(urls, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' })
-}
+type endpoints = rest.Endpoints
 
 // open makes a client. The caller closes it.
 func (s source) open(run *sdk.Run) (*client.Client, error) {
 	if len(s.Endpoint) == 0 {
-		s.Endpoint = split(os.Getenv("OUTRIDER_DIGDAG_ENDPOINT"))
+		s.Endpoint = rest.SplitEndpoints(os.Getenv("OUTRIDER_DIGDAG_ENDPOINT"))
 	}
 	if len(s.Endpoint) == 0 {
 		return nil, sdk.Permanent(sdk.Code("no_endpoint", errors.New("which Digdag? give endpoint: http://host:65432, or set OUTRIDER_DIGDAG_ENDPOINT")))

@@ -4,7 +4,21 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+
+	"github.com/outrider-run/outrider/plugins/internal/rest"
 )
+
+// call is a request, and answer what the server says to it.
+type (
+	call   = rest.Call
+	answer = rest.Answer
+)
+
+// do asks, as the user that the options name.
+func (c *Client) do(ctx context.Context, q call) (answer, error) {
+	q.Authorization = c.basic
+	return c.rest.Do(ctx, q)
+}
 
 // shape is something that answers are made of.
 type shape[T any] interface {
@@ -21,17 +35,17 @@ func get[T any, P shape[T]](ctx context.Context, c *Client, q call) (T, error) {
 		var none T
 		return none, err
 	}
-	return one[T, P](q, a)
+	return one[T, P](c, a)
 }
 
 // one reads one thing.
-func one[T any, P shape[T]](q call, a answer) (T, error) {
+func one[T any, P shape[T]](c *Client, a answer) (T, error) {
 	var v, none T
-	if err := json.Unmarshal(a.body, &v); err != nil {
-		return none, bad(q, a, err)
+	if err := json.Unmarshal(a.Body, &v); err != nil {
+		return none, c.rest.Bad(a, err)
 	}
 	if !P(&v).mend() {
-		return none, bad(q, a, nil)
+		return none, c.rest.Bad(a, nil)
 	}
 	return v, nil
 }
@@ -42,45 +56,29 @@ func listed[T any, P shape[T]](ctx context.Context, c *Client, q call, name stri
 	if err != nil {
 		return nil, err
 	}
-	return list[T, P](q, a, name)
+	return list[T, P](c, a, name)
 }
 
 // list reads what stands under a name, which must be there.
-func list[T any, P shape[T]](q call, a answer, name string) ([]T, error) {
+func list[T any, P shape[T]](c *Client, a answer, name string) ([]T, error) {
 	var whole map[string]json.RawMessage
-	if err := json.Unmarshal(a.body, &whole); err != nil {
-		return nil, bad(q, a, err)
+	if err := json.Unmarshal(a.Body, &whole); err != nil {
+		return nil, c.rest.Bad(a, err)
 	}
 	var all []T
 	if err := json.Unmarshal(whole[name], &all); err != nil || all == nil {
-		return nil, bad(q, a, err)
+		return nil, c.rest.Bad(a, err)
 	}
 	for i := range all {
 		if !P(&all[i]).mend() {
-			return nil, bad(q, a, nil)
+			return nil, c.rest.Bad(a, nil)
 		}
 	}
 	return all, nil
 }
 
-// bad is the error of an answer that cannot be read. What it holds is not quoted: it
-// may be long, and secret.
-func bad(q call, a answer, err error) *Error {
-	text := "the answer is not what a Digdag server sends"
-	if err != nil {
-		text += ": " + err.Error()
-	}
-	if len(a.body) == 0 {
-		text = "the answer is empty"
-	}
-	return &Error{
-		Endpoint: a.base, Method: q.method, Path: q.path, Status: a.status, Code: CodeBadAnswer, Sent: true, Tries: a.tries, Err: err,
-		Message: oneLine(text + "; is there something between us and the server that changes it?"),
-	}
-}
-
 // read is a GET.
-func read(path string) call { return call{method: http.MethodGet, path: path} }
+func read(path string) call { return call{Method: http.MethodGet, Path: path} }
 
 // empty is what stands for an object that is null or missing.
 var empty = json.RawMessage("{}")

@@ -49,17 +49,17 @@ func (c *Client) attempts(f AttemptFilter) (paged[Attempt], error) {
 		call: read("/api/attempts"), name: "attempts", id: func(a Attempt) ID { return a.ID },
 		most: &c.mostAttempts,
 	}
-	p.call.query = url.Values{}
+	p.call.Query = url.Values{}
 	for name, value := range map[string]string{"project": f.Project, "workflow": f.Workflow} {
 		if value != "" {
-			p.call.query.Set(name, value)
+			p.call.Query.Set(name, value)
 		}
 	}
 	if f.IncludeRetried {
-		p.call.query.Set("include_retried", "true") // 1 would be false
+		p.call.Query.Set("include_retried", "true") // 1 would be false
 	}
 	if f.Workflow != "" && f.Project == "" {
-		return p, c.refuse(p.call, noProject)
+		return p, c.rest.Refuse(p.call, noProject)
 	}
 	return p, p.newest(c, f.Before, f.PageSize)
 }

@@ -5,7 +5,7 @@
 //
 // Here live the requests, their retries and the shapes of the answers. What a
 // component, an address or a rule is does not belong here, and the package
-// imports nothing else of ours.
+// imports nothing of ours but plugins/internal/rest, on which every client stands.
 //
 // # Times
 //

@@ -19,9 +19,9 @@ func (c *Client) LogFiles(ctx context.Context, attempt ID, prefix string) ([]Log
 	if err := c.ids(q, attempt); err != nil {
 		return nil, err
 	}
-	q.query = url.Values{"direct_download": {"false"}}
+	q.Query = url.Values{"direct_download": {"false"}}
 	if prefix != "" {
-		q.query.Set("task", prefix)
+		q.Query.Set("task", prefix)
 	}
 	return listed[LogFile](ctx, c, q, "files")
 }
@@ -31,15 +31,15 @@ func (c *Client) LogFiles(ctx context.Context, attempt ID, prefix string) ([]Log
 // (GET /api/logs/{attempt}/files/{name}).
 func (c *Client) LogFile(ctx context.Context, attempt ID, name string) ([]byte, error) {
 	q := read("/api/logs/" + string(attempt) + "/files/" + url.PathEscape(name))
-	q.packed = true
+	q.Accept = "application/gzip"
 	if err := c.ids(q, attempt); err != nil {
 		return nil, err
 	}
 	if name == "" || name == "." || name == ".." {
-		return nil, c.refuse(q, "%q is no log file", name)
+		return nil, c.rest.Refuse(q, "%q is no log file", name)
 	}
 	a, err := c.do(ctx, q)
-	return a.body, err
+	return a.Body, err
 }
 
 // LogReader reads the text of a log file.

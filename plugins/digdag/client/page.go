@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"maps"
 	"net/url"
@@ -44,11 +43,11 @@ func (p *paged[T]) of(c *Client, project ID, workflow string) error {
 	case project == "" && workflow == "":
 		return nil
 	case project == "":
-		return c.refuse(p.call, noProject)
+		return c.rest.Refuse(p.call, noProject)
 	}
-	p.call.path = "/api/projects/" + string(project) + "/" + p.name
+	p.call.Path = "/api/projects/" + string(project) + "/" + p.name
 	if workflow != "" {
-		p.call.query = url.Values{"workflow": {workflow}}
+		p.call.Query = url.Values{"workflow": {workflow}}
 	}
 	return c.ids(p.call, project)
 }
@@ -59,7 +58,7 @@ func (p *paged[T]) newest(c *Client, below ID, size int) error {
 	p.descending, p.after, p.size = true, below, defaultPage
 	switch {
 	case size < 0:
-		return c.refuse(p.call, "a page of %d", size)
+		return c.rest.Refuse(p.call, "a page of %d", size)
 	case size > 0:
 		p.size, p.param = size, "page_size"
 	}
@@ -79,15 +78,15 @@ func page[T any, P shape[T]](ctx context.Context, c *Client, p paged[T], beyond 
 			}
 		}
 		q := p.call
-		q.query = maps.Clone(p.call.query)
-		if q.query == nil {
-			q.query = url.Values{}
+		q.Query = maps.Clone(p.call.Query)
+		if q.Query == nil {
+			q.Query = url.Values{}
 		}
 		if beyond != "" {
-			q.query.Set("last_id", string(beyond))
+			q.Query.Set("last_id", string(beyond))
 		}
 		if p.param != "" {
-			q.query.Set(p.param, strconv.Itoa(size))
+			q.Query.Set(p.param, strconv.Itoa(size))
 		}
 		items, err = listed[T, P](ctx, c, q, p.name)
 		most := mostOf(err)
@@ -128,10 +127,7 @@ func all[T any, P shape[T]](ctx context.Context, c *Client, p paged[T]) iter.Seq
 				id := p.id(item)
 				// A server or proxy that does not heed last_id would have us turn for ever.
 				if last != "" && (id.Compare(last) < 0) != p.descending || id == last {
-					yield(none, &Error{
-						Endpoint: c.Endpoint(), Method: p.call.method, Path: p.call.path, Code: CodeBadAnswer, Sent: true,
-						Message: fmt.Sprintf("the list comes out of order: id %s after %s", id, last),
-					})
+					yield(none, c.rest.Fault(answer{Call: p.call, Base: c.Endpoint()}, CodeBadAnswer, "the list comes out of order: id %s after %s", id, last))
 					return
 				}
 				last = id
@@ -158,7 +154,7 @@ func failed[T any](err error) iter.Seq2[T, error] {
 func (c *Client) ids(q call, ids ...ID) error {
 	for _, id := range ids {
 		if !id.Valid() {
-			return c.refuse(q, "%q is no id; ids are numbers", id)
+			return c.rest.Refuse(q, "%q is no id; ids are numbers", id)
 		}
 	}
 	return nil

@@ -36,7 +36,7 @@ func (c *Client) Project(ctx context.Context, id ID) (Project, error) {
 // CodeNotFound with Near (GET /api/projects?name=).
 func (c *Client) ProjectNamed(ctx context.Context, name string) (Project, error) {
 	q := read("/api/projects")
-	q.query = url.Values{"name": {name}}
+	q.Query = url.Values{"name": {name}}
 	found, err := listed[Project](ctx, c, q, "projects")
 	if err != nil {
 		return Project{}, err
@@ -49,7 +49,7 @@ func (c *Client) ProjectNamed(ctx context.Context, name string) (Project, error)
 	if err != nil && ctx.Err() != nil {
 		return Project{}, context.Cause(ctx)
 	}
-	return Project{}, c.missing(fmt.Sprintf("project %q", name), Near(name, names))
+	return Project{}, c.rest.Missing(fmt.Sprintf("project %q", name), Near(name, names))
 }
 
 // Revisions are the newest 100 revisions of a project, the newest first; the API

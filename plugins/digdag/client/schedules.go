@@ -59,7 +59,7 @@ func (c *Client) Enable(ctx context.Context, id ID, r EnableRequest) (Schedule, 
 		NextTime     string `json:"nextTime,omitempty"`
 	}{r.Skip, optional(r.SkipTo)}
 	if !r.Skip && body.NextTime != "" {
-		return Schedule{}, c.refuse(changing(id, "enable"), "a time to skip to is given, and not to skip")
+		return Schedule{}, c.rest.Refuse(changing(id, "enable"), "a time to skip to is given, and not to skip")
 	}
 	return change[Schedule](ctx, c, id, "enable", body, false)
 }
@@ -88,7 +88,7 @@ func (c *Client) Skip(ctx context.Context, id ID, r SkipRequest) (Schedule, erro
 		DryRun      bool   `json:"dryRun"` // without it the server refuses
 	}{optional(r.NextTime), r.Count, optional(r.FromTime), optional(r.NextRunTime), r.DryRun}
 	if (body.NextTime == "") == (r.Count <= 0 || body.FromTime == "") {
-		return Schedule{}, c.refuse(changing(id, "skip"), "want either a next time, or a count above 0 and a time to count from")
+		return Schedule{}, c.rest.Refuse(changing(id, "skip"), "want either a next time, or a count above 0 and a time to count from")
 	}
 	return change[Schedule](ctx, c, id, "skip", body, !r.DryRun)
 }
@@ -125,17 +125,17 @@ func (c *Client) Backfill(ctx context.Context, id ID, r BackfillRequest) (Backfi
 	}{optional(r.FromTime), r.AttemptName, r.Count, r.DryRun}
 	switch {
 	case body.FromTime == "":
-		return Backfilled{}, c.refuse(changing(id, "backfill"), "no time to begin with is given")
+		return Backfilled{}, c.rest.Refuse(changing(id, "backfill"), "no time to begin with is given")
 	case r.AttemptName == "":
-		return Backfilled{}, c.refuse(changing(id, "backfill"), "no attempt name is given")
+		return Backfilled{}, c.rest.Refuse(changing(id, "backfill"), "no attempt name is given")
 	case r.Count < 0:
-		return Backfilled{}, c.refuse(changing(id, "backfill"), "a count of %d", r.Count)
+		return Backfilled{}, c.rest.Refuse(changing(id, "backfill"), "a count of %d", r.Count)
 	}
 	return change[Backfilled](ctx, c, id, "backfill", body, !r.DryRun)
 }
 
 func changing(id ID, verb string) call {
-	return call{method: http.MethodPost, path: "/api/schedules/" + string(id) + "/" + verb}
+	return call{Method: http.MethodPost, Path: "/api/schedules/" + string(id) + "/" + verb}
 }
 
 // change posts to a schedule; once says that doing it twice is not as good as once.
@@ -145,7 +145,7 @@ func change[T any, P shape[T]](ctx context.Context, c *Client, id ID, verb strin
 		var none T
 		return none, err
 	}
-	q.body, q.once = body, once
+	q.Body, q.Once = body, once
 	return get[T, P](ctx, c, q)
 }
 

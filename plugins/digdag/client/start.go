@@ -48,19 +48,19 @@ type Started struct {
 // has a unique key on them. At the server's limit of attempts it is
 // CodeTooManyAttempts even where there is such an attempt.
 func (c *Client) Start(ctx context.Context, r StartRequest) (Started, error) {
-	q := call{method: http.MethodPut, path: "/api/attempts", conflict: true}
+	q := call{Method: http.MethodPut, Path: "/api/attempts", Conflict: true}
 	if err := c.ids(q, r.Workflow); err != nil {
 		return Started{}, err
 	}
 	if r.SessionTime.IsZero() {
-		return Started{}, c.refuse(q, "no session time is given")
+		return Started{}, c.rest.Refuse(q, "no session time is given")
 	}
 	params, err := json.Marshal(r.Params)
 	if err != nil {
-		return Started{}, c.refuse(q, "the params cannot be written as JSON: %v", err)
+		return Started{}, c.rest.Refuse(q, "the params cannot be written as JSON: %v", err)
 	}
 	if object((*json.RawMessage)(&params)); params[0] != '{' {
-		return Started{}, c.refuse(q, "the params are no JSON object")
+		return Started{}, c.rest.Refuse(q, "the params are no JSON object")
 	}
 	body := startBody{Workflow: r.Workflow, SessionTime: instant(r.SessionTime), RetryAttemptName: r.RetryAttemptName, Params: params}
 	if r.Resume != nil {
@@ -71,20 +71,20 @@ func (c *Client) Start(ctx context.Context, r StartRequest) (Started, error) {
 			body.Resume.Mode, body.Resume.From = "from", r.Resume.From
 		}
 	}
-	q.body = body
+	q.Body = body
 	a, err := c.do(ctx, q)
 	if err != nil {
 		return Started{}, err
 	}
-	existed := a.status == http.StatusConflict
-	if said := saidIn(a.body); existed && said != "" {
-		return Started{}, conflict(q, a, said)
+	existed := a.Status == http.StatusConflict
+	if existed && a.Said != "" {
+		return Started{}, c.rest.Fault(a, CodeConflict, "%d: %s", a.Status, a.Said)
 	}
-	attempt, err := one[Attempt](q, a)
+	attempt, err := one[Attempt](c, a)
 	if err != nil {
 		return Started{}, err
 	}
-	return Started{Attempt: attempt, Existed: existed, Unsure: existed && a.unsure}, nil
+	return Started{Attempt: attempt, Existed: existed, Unsure: existed && a.Unsure}, nil
 }
 
 // KillResult is the answer to Kill.
@@ -102,7 +102,7 @@ type KillResult struct {
 // its end, and only what has not been begun is left out
 // (POST /api/attempts/{id}/kill).
 func (c *Client) Kill(ctx context.Context, id ID) (KillResult, error) {
-	q := call{method: http.MethodPost, path: "/api/attempts/" + string(id) + "/kill", body: struct{}{}, conflict: true}
+	q := call{Method: http.MethodPost, Path: "/api/attempts/" + string(id) + "/kill", Body: struct{}{}, Conflict: true}
 	if err := c.ids(q, id); err != nil {
 		return KillResult{}, err
 	}
@@ -112,10 +112,10 @@ func (c *Client) Kill(ctx context.Context, id ID) (KillResult, error) {
 	}
 	attempt, err := c.Attempt(ctx, id)
 	if err != nil {
-		return KillResult{}, fmt.Errorf("the kill was answered with %d; read the attempt again: %w", a.status, err)
+		return KillResult{}, fmt.Errorf("the kill was answered with %d; read the attempt again: %w", a.Status, err)
 	}
 	// An earlier try that got no answer may have been the one that did it.
-	return KillResult{Attempt: attempt, Accepted: a.status == http.StatusOK || a.unsure && attempt.CancelRequested}, nil
+	return KillResult{Attempt: attempt, Accepted: a.Status == http.StatusOK || a.Unsure && attempt.CancelRequested}, nil
 }
 
 type startBody struct {
@@ -130,12 +130,4 @@ type resumeBody struct {
 	Mode    string `json:"mode"`
 	Attempt ID     `json:"attemptId"`
 	From    string `json:"from,omitempty"`
-}
-
-// conflict is the error of a 409 that carries no attempt.
-func conflict(q call, a answer, said string) *Error {
-	return &Error{
-		Endpoint: a.base, Method: q.method, Path: q.path, Status: a.status, Code: CodeConflict, Sent: true, Tries: a.tries,
-		Message: fmt.Sprintf("%d: %s", a.status, said),
-	}
 }

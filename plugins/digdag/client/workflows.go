@@ -24,7 +24,7 @@ func (c *Client) Workflows(ctx context.Context, project ID, revision string) ([]
 		return nil, err
 	}
 	if revision != "" {
-		q.query = url.Values{"revision": {revision}}
+		q.Query = url.Values{"revision": {revision}}
 	}
 	return listed[Workflow](ctx, c, q, "workflows")
 }
@@ -47,7 +47,7 @@ func (c *Client) WorkflowNamed(ctx context.Context, project Project, name string
 	if err := c.ids(q, project.ID); err != nil {
 		return Workflow{}, err
 	}
-	q.query = url.Values{"name": {name}}
+	q.Query = url.Values{"name": {name}}
 	found, err := listed[Workflow](ctx, c, q, "workflows")
 	if err != nil {
 		return Workflow{}, err
@@ -64,7 +64,7 @@ func (c *Client) WorkflowNamed(ctx context.Context, project Project, name string
 	for _, w := range others {
 		names = append(names, w.Name)
 	}
-	return Workflow{}, c.missing(fmt.Sprintf("workflow %q in project %s", name, project.Name), Near(name, names))
+	return Workflow{}, c.rest.Missing(fmt.Sprintf("workflow %q in project %s", name, project.Name), Near(name, names))
 }
 
 // Truncate is what a session time is cut down to.
@@ -103,9 +103,9 @@ func (c *Client) truncated(ctx context.Context, workflow ID, at string, mode Tru
 	if err := c.ids(q, workflow); err != nil {
 		return SessionTime{}, err
 	}
-	q.query = url.Values{"session_time": {at}}
+	q.Query = url.Values{"session_time": {at}}
 	if mode != TruncateNot {
-		q.query.Set("mode", string(mode))
+		q.Query.Set("mode", string(mode))
 	}
 	return get[SessionTime](ctx, c, q)
 }

@@ -1,8 +1,7 @@
-package client
+package rest
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -41,13 +40,4 @@ func Near(name string, names []string) []string {
 	}
 	list = slices.Compact(list)
 	return list[:min(3, len(list))]
-}
-
-// missing is the error of a name that is in no list.
-func (c *Client) missing(what string, near []string) *Error {
-	text := fmt.Sprintf("no %s at %s", what, c.Endpoint())
-	if len(near) > 0 {
-		text += "; near: " + strings.Join(near, ", ")
-	}
-	return &Error{Endpoint: c.Endpoint(), Code: CodeNotFound, Message: oneLine(text), Near: near}
 }

@@ -1,4 +1,4 @@
-package client
+package rest
 
 import (
 	"errors"
@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// baseOf makes the base URL of an endpoint as users write it: without /api, without
-// a slash at the end, with a scheme. It takes no credentials: they would stand in
-// every message.
-func baseOf(endpoint string) (string, error) {
+// baseOf makes the base URL of an endpoint as users write it: without the API's path,
+// without a slash at the end, with a scheme. It takes no credentials: they would stand
+// in every message.
+func (d Dialect) baseOf(endpoint string) (string, error) {
 	text := strings.TrimSpace(endpoint)
 	if text == "" {
-		return "", errors.New("is empty; want a URL such as http://localhost:65432")
+		return "", fmt.Errorf("is empty; want a URL such as %s", d.Example)
 	}
 	if !strings.Contains(text, "://") {
 		text = "http://" + text
@@ -22,7 +22,7 @@ func baseOf(endpoint string) (string, error) {
 	switch {
 	case err != nil:
 		// Its own text quotes the whole, which may hold a password.
-		return "", errors.New("is no URL; want one such as http://localhost:65432")
+		return "", errors.New("is no URL; want one such as " + d.Example)
 	case u.User != nil:
 		return "", fmt.Errorf("the one on %s holds a user or password; give them as user and password", u.Host)
 	case u.Scheme != "http" && u.Scheme != "https":
@@ -33,8 +33,11 @@ func baseOf(endpoint string) (string, error) {
 		return "", fmt.Errorf("%q: want no ? and no # in it", endpoint)
 	}
 	path := strings.TrimRight(u.EscapedPath(), "/")
-	if path == "/api" || strings.HasSuffix(path, "/api") {
-		path = strings.TrimRight(strings.TrimSuffix(path, "/api"), "/")
+	for _, tail := range d.Tails {
+		if shorter, ok := strings.CutSuffix(path, tail); ok {
+			path = strings.TrimRight(shorter, "/")
+			break
+		}
 	}
 	return u.Scheme + "://" + u.Host + path, nil
 }
