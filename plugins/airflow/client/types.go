@@ -37,9 +37,11 @@ type DAG struct {
 	NextRun, NextLogical time.Time
 	MaxActiveRuns        int
 	Tags, Owners         []string
-	File                 string
-	Parsed               time.Time
-	Params               json.RawMessage // of one DAG, not in lists; an object
+	// File is in Airflow 3 relative to its bundle, in Airflow 2 a whole path, and so is
+	// ImportError.File.
+	File   string
+	Parsed time.Time
+	Params json.RawMessage // of one DAG, not in lists; an object
 }
 
 // DAGRun is one run of a DAG.
@@ -47,7 +49,9 @@ type DAGRun struct {
 	DAG, ID string
 	// Logical is zero where the run has none (Airflow 3).
 	Logical time.Time
-	// Queued is zero in Airflow 2, which does not tell it; RunAfter too.
+	// Queued is zero in Airflow 2, which does not tell it. RunAfter, when it may start
+	// at the earliest, is there the end of its data interval if it is scheduled, and
+	// else its logical date.
 	Queued, RunAfter, Start, End time.Time
 	State                        string // queued, running, success or failed, or of a later version
 	Type                         string // manual, scheduled, backfill, asset_triggered, dataset_triggered …
@@ -97,6 +101,14 @@ type ImportError struct {
 type Pool struct {
 	Name                                             string
 	Slots, Open, Occupied, Running, Queued, Deferred int
+}
+
+// Job is a process of Airflow 3.
+type Job struct {
+	Type      string // SchedulerJob, TriggererJob, DagProcessorJob
+	Host      string
+	State     string
+	Heartbeat time.Time
 }
 
 // LogLine is one line of a task's log.
