@@ -13,7 +13,7 @@ type settings map[string]string
 // defaults are the settings of every server: light, quiet, on loopback, and quick
 // to see a new DAG.
 func (s *Server) defaults(ports []int) settings {
-	web, health, logs := ports[0], ports[1], ports[2]
+	web, health, logs, triggers := ports[0], ports[1], ports[2], ports[3]
 	c := settings{
 		"core.dags_folder":                             s.dags(),
 		"core.plugins_folder":                          s.path("plugins"),
@@ -24,6 +24,7 @@ func (s *Server) defaults(ports []int) settings {
 		"database.sql_alchemy_conn":                    s.database,
 		"logging.base_log_folder":                      s.path("logs"),
 		"logging.worker_log_server_port":               fmt.Sprint(logs),
+		"logging.trigger_log_server_port":              fmt.Sprint(triggers),
 		"scheduler.enable_health_check":                "True",
 		"scheduler.scheduler_health_check_server_host": "127.0.0.1",
 		"scheduler.scheduler_health_check_server_port": fmt.Sprint(health),

@@ -52,6 +52,9 @@ func (s *Server) Trigger(ctx context.Context, dag string, conf map[string]any) (
 	return r, nil
 }
 
+// Run is a run that somebody else started.
+func (s *Server) Run(dag, id string) Run { return Run{DAG: dag, ID: id, client: s.client} }
+
 func (r Run) path() string { return "dags/" + r.DAG + "/dagRuns/" + r.ID }
 
 func (r Run) taskPath(task string) string { return r.path() + "/taskInstances/" + task }
@@ -125,9 +128,9 @@ func (r Run) Clear(ctx context.Context) error {
 	return r.client.change(ctx, http.MethodPost, r.path()+"/clear", map[string]any{"dry_run": false}, nil)
 }
 
-// ClearTask has one task made again.
+// ClearTask has one task made again, of a run that has ended too.
 func (r Run) ClearTask(ctx context.Context, task string) error {
-	in := map[string]any{"dry_run": false, "only_failed": false, "dag_run_id": r.ID, "task_ids": []string{task}}
+	in := map[string]any{"dry_run": false, "only_failed": false, "reset_dag_runs": true, "dag_run_id": r.ID, "task_ids": []string{task}}
 	return r.client.change(ctx, http.MethodPost, "dags/"+r.DAG+"/clearTaskInstances", in, nil)
 }
 
@@ -142,17 +145,28 @@ func (r Run) wet(in map[string]any) map[string]any {
 // XCom is what a task returned: text, or JSON where it is something else. ok is
 // false when it returned nothing.
 func (r Run) XCom(ctx context.Context, task string) (text string, ok bool, err error) {
+	text, err = r.xcom(ctx, task, "")
+	if IsNotFound(err) {
+		return "", false, nil
+	}
+	return text, err == nil, err
+}
+
+// MappedXCom is XCom of one of a mapped task's copies, by its index.
+func (r Run) MappedXCom(ctx context.Context, task string, index int) (text string, err error) {
+	return r.xcom(ctx, task, fmt.Sprintf("&map_index=%d", index))
+}
+
+func (r Run) xcom(ctx context.Context, task, more string) (text string, err error) {
 	var out struct{ Value json.RawMessage }
-	if err := r.client.get(ctx, r.taskPath(task)+"/xcomEntries/return_value", &out); err != nil {
-		if IsNotFound(err) {
-			return "", false, nil
-		}
-		return "", false, err
+	// 2 would else make text of it in Python's way.
+	if err := r.client.get(ctx, r.taskPath(task)+"/xcomEntries/return_value?stringify=false"+more, &out); err != nil {
+		return "", err
 	}
 	if json.Unmarshal(out.Value, &text) != nil {
 		text = string(out.Value)
 	}
-	return text, true, nil
+	return text, nil
 }
 
 // Line is one line of a log.

@@ -25,8 +25,11 @@ var setup2 string
 // Options say what server a test wants.
 type Options struct {
 	Version Version
-	// DAGs are files that are there from the start, by name. See also PutDAG.
+	// DAGs are files that are there from the start, by name, which may be a path. See
+	// also PutDAG.
 	DAGs map[string]string
+	// Triggerer asks for the server that wakes deferred tasks too.
+	Triggerer bool
 	// Env is the environment of the servers, and so of every task; nil is ours.
 	// What in it is about Airflow or Python does not reach them.
 	Env []string
@@ -101,10 +104,14 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 
 // Names are the servers: what serves REST first, then the scheduler.
 func (s *Server) Names() []string {
+	names := []string{"webserver", "scheduler"}
 	if s.Version == V3 {
-		return []string{"api-server", "scheduler", "dag-processor"}
+		names = []string{"api-server", "scheduler", "dag-processor"}
 	}
-	return []string{"webserver", "scheduler"}
+	if s.options.Triggerer {
+		names = append(names, "triggerer")
+	}
+	return names
 }
 
 // Process tells about one of the servers.
@@ -167,7 +174,7 @@ func (s *Server) bin(name string) string  { return filepath.Join(s.venv, "bin", 
 
 // prepare writes all that the servers read.
 func (s *Server) prepare() error {
-	ports, err := freePorts(3)
+	ports, err := freePorts(4)
 	if err != nil {
 		return err
 	}
@@ -188,7 +195,7 @@ func (s *Server) prepare() error {
 		return err
 	}
 	for path, text := range files {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
 			return err
 		}
 	}
@@ -209,13 +216,18 @@ func (s *Server) environ() []string {
 	return env
 }
 
-func (s *Server) migrate(ctx context.Context) error {
-	argv := []string{s.bin("airflow"), "db", "migrate"}
-	if s.Version == V2 {
-		argv = []string{s.bin("python"), "-c", setup2, User, s.Password}
-	}
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+// Command is Airflow's own command line on this server's database.
+func (s *Server) Command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, s.bin("airflow"), args...)
 	cmd.Env, cmd.Dir = s.environ(), s.dir
+	return cmd
+}
+
+func (s *Server) migrate(ctx context.Context) error {
+	cmd := s.Command(ctx, "db", "migrate")
+	if s.Version == V2 {
+		cmd.Path, cmd.Args = s.bin("python"), []string{s.bin("python"), "-c", setup2, User, s.Password}
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("make the database: %w\n%s", err, tail(out, 4000))
 	}
@@ -227,6 +239,9 @@ func (s *Server) awaitHealthy(ctx context.Context) error {
 	parts := []string{"metadatabase", "scheduler"}
 	if s.Version == V3 {
 		parts = append(parts, "dag_processor")
+	}
+	if s.options.Triggerer {
+		parts = append(parts, "triggerer")
 	}
 	return poll(ctx, func() (bool, error) {
 		for _, name := range s.Names() {
