@@ -246,7 +246,7 @@ func (s *stay) signalled(t *testing.T) time.Time {
 		t.Fatal(err)
 	}
 	for _, l := range lines {
-		if strings.Contains(l.Text, "Sending SIGTERM signal to process group") {
+		if strings.Contains(l.Text, "Sending SIGTERM ") {
 			return l.Time
 		}
 	}

@@ -65,6 +65,21 @@ func (a airflow) kill(t *testing.T, name string) {
 	if err := a.Kill(name, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	a.ended(t, name)
+}
+
+// killGroup kills a server with what it started: Airflow 2's webserver leaves children
+// that go on to answer.
+func (a airflow) killGroup(t *testing.T, name string) {
+	t.Helper()
+	if err := syscall.Kill(-a.Process(name).PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	a.ended(t, name)
+}
+
+func (a airflow) ended(t *testing.T, name string) {
+	t.Helper()
 	if _, err := a.AwaitEnd(deadline(t), name); err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func startAirflow(v airflowtest.Version) (airflow, error) {
 		return airflow{}, err
 	}
 	cleanups.add(func() error { return os.RemoveAll(home) })
-	dags, err := os.ReadFile("testdata/airflow/outrider_tests.py")
+	dags, imports, err := testDAGs()
 	if err != nil {
 		return airflow{}, err
 	}
@@ -44,8 +44,11 @@ func startAirflow(v airflowtest.Version) (airflow, error) {
 	if err != nil {
 		return airflow{}, err
 	}
-	imports, _, _ := strings.Cut(string(dags), "\nCOMMAND = ")
+	files := map[string]string{"outrider_tests.py": dags, "orders.py": imports + "\n" + orders}
 	a := airflow{world: world{home}}
+	if err := errors.Join(addOperator(files), addDAGs(a.world, files)); err != nil {
+		return airflow{}, err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	a.Server, err = airflowtest.Start(ctx, airflowtest.Options{
@@ -60,15 +63,40 @@ func startAirflow(v airflowtest.Version) (airflow, error) {
 			"scheduler.scheduler_zombie_task_threshold":                    "40", // 2's name
 			"scheduler.zombie_detection_interval":                          "5",
 			"scheduler.orphaned_tasks_check_interval":                      "5",
+			// Files that have not changed are read again so seldom: else that alone keeps
+			// a processor busy.
+			"dag_processor.min_file_process_interval": "60",
+			"scheduler.min_file_process_interval":     "60", // 2's name
 		},
-		DAGs: map[string]string{"outrider_tests.py": string(dags), "orders.py": imports + "\n" + orders},
-		Env:  append(a.world.env(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH")),
+		DAGs:      files,
+		Triggerer: true,
+		Env:       append(a.world.env(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH")),
 	})
 	if err != nil {
 		return airflow{}, err
 	}
 	cleanups.add(a.Stop)
-	return a, errors.Join(a.AwaitDAG(ctx, "values"), a.AwaitDAG(ctx, "orders"))
+	if err := os.WriteFile(a.world.readers(), []byte(a.Password), 0o600); err != nil {
+		return airflow{}, err
+	}
+	return a, errors.Join(a.AwaitDAG(ctx, "values"), a.AwaitDAG(ctx, "orders"), a.AwaitDAG(ctx, "op_echo"))
+}
+
+// testDAGs are the DAGs of the tests, and how their file begins: with what any DAG file
+// imports, whichever Airflow reads it.
+func testDAGs() (whole, imports string, err error) {
+	text, err := os.ReadFile("testdata/airflow/outrider_tests.py")
+	imports, _, _ = strings.Cut(string(text), "\nCOMMAND = ")
+	return string(text), imports, err
+}
+
+func dagImports(t *testing.T) string {
+	t.Helper()
+	_, imports, err := testDAGs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return imports
 }
 
 // onAirflow runs f on both versions at the same time.

@@ -22,7 +22,7 @@ import (
 var bin string
 
 // shippedPlugins are those with components of their own.
-var shippedPlugins = []string{"digdag", "file", "net", "notify"}
+var shippedPlugins = []string{"airflow", "digdag", "file", "net", "notify"}
 
 func TestMain(m *testing.M) {
 	code, err := withBinaries(m.Run)

@@ -28,7 +28,16 @@ type stage struct {
 	heard chan string
 	// digdag is a server with two workflows that ran, daily well and broken not.
 	digdag, project string
+	// airflow is a server with a DAG for each of its components, which ran.
+	airflow airflow
 }
+
+// stageDAGs hold a task load each; that of airflow.clear fails.
+const stageDAGs = `
+for name in ("status", "trigger", "wait", "clear", "kill", "logs", "pause"):
+    with DAG(f"stage_{name}", schedule=None):
+        BashOperator(task_id="load", bash_command="exit 1" if name == "clear" else "echo loads")
+`
 
 func newStage(t *testing.T) stage {
 	t.Helper()
@@ -73,9 +82,35 @@ func newStage(t *testing.T) stage {
 	return s
 }
 
+// onto is a stage with an Airflow.
+func (s stage) onto(t *testing.T, a airflow) stage {
+	t.Helper()
+	if err := a.PutDAG(deadline(t), "stage.py", dagImports(t)+stageDAGs, "stage_pause"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"status", "wait", "clear", "kill", "logs"} {
+		if err := a.AwaitDAG(deadline(t), "stage_"+name); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.triggerConf(t, "stage_"+name, nil).Wait(deadline(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.airflow = a
+	return s
+}
+
 // onIts are the names of a Digdag and a workflow in an example, and these here.
 func (s stage) onIts(workflow string) []string {
 	return []string{"http://digdag.internal:65432", s.digdag, "etl/daily", s.project + "/" + workflow}
+}
+
+// atAirflow is an example on the stage's Airflow, of the DAG that stands for this one.
+func (s stage) atAirflow(doc, component, dag string, outputs map[string]string) example {
+	return example{
+		doc: doc, env: map[string]string{"AIRFLOW_PASSWORD": s.airflow.Password}, outputs: outputs,
+		replace: []string{"http://airflow.internal:8080", s.airflow.URL, "--user outrider", "--user " + airflowtest.User, "--address " + dag, "--address stage_" + component},
+	}
 }
 
 // mailServer is a real SMTP server, which tells of each mail in one line.
@@ -138,6 +173,17 @@ type example struct {
 func (s stage) examples() map[string]example {
 	quoted := func(text string) string { return `"` + text + `"` }
 	return map[string]example{
+		"airflow.observe": {
+			doc: "Health alone", replace: []string{"http://airflow.internal:8080", s.airflow.URL},
+			outputs: map[string]string{"engine": `"airflow"`},
+		},
+		"airflow.status":  s.atAirflow("The latest run of a DAG", "status", "etl", map[string]string{"workflow": `"stage_status"`}),
+		"airflow.trigger": s.atAirflow("A DAG, now", "trigger", "daily", map[string]string{"existed": "false"}),
+		"airflow.wait":    s.atAirflow("Another team's task of today", "wait", "ingest", nil),
+		"airflow.clear":   s.atAirflow("What failed, of the latest run", "clear", "daily", map[string]string{"retried": "1", "failed": "0"}),
+		"airflow.kill":    s.atAirflow("The latest run", "kill", "daily", map[string]string{"left": "0"}),
+		"airflow.logs":    s.atAirflow("One task of today", "logs", "etl", map[string]string{"cut": "false"}),
+		"airflow.pause":   s.atAirflow("Pause", "pause", "daily", map[string]string{"paused": "true"}),
 		"digdag.observe": {
 			doc: "The first pass", replace: []string{"http://localhost:65432", s.digdag},
 			outputs: map[string]string{"engine": `"digdag"`},
@@ -248,7 +294,11 @@ func (s stage) hear(t *testing.T) string {
 // TestExamplesInDigdag runs an example of each component's page, as it stands there, as
 // a workflow.
 func TestExamplesInDigdag(t *testing.T) {
-	s := newStage(t)
+	a, err := airflows[airflowtest.V3]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newStage(t).onto(t, a)
 	d := onDigdag(t)
 	examples := s.examples()
 	for _, c := range shippedComponents(t) {
@@ -286,13 +336,9 @@ func TestExamplesInDigdag(t *testing.T) {
 
 // TestExamplesInAirflow runs the same examples, as they stand there, as DAGs.
 func TestExamplesInAirflow(t *testing.T) {
-	helpers, err := os.ReadFile("testdata/airflow/outrider_tests.py")
-	if err != nil {
-		t.Fatal(err)
-	}
-	imports, _, _ := strings.Cut(string(helpers), "\nCOMMAND = ")
+	imports := dagImports(t)
 	onAirflow(t, func(t *testing.T, a airflow) {
-		s := newStage(t)
+		s := newStage(t).onto(t, a)
 		examples := s.examples()
 		file := imports + "\nimport os\n"
 		var last string
