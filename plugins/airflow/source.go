@@ -25,6 +25,7 @@ type source struct {
 	SecretHeaders  map[string]sdk.Secret `json:"secret_headers,omitempty" help:"as headers, each value a secret"`
 	CAFile         string                `json:"ca_file,omitempty" help:"trust the certificates of this PEM file too"`
 	Insecure       bool                  `json:"insecure,omitempty" help:"trust any certificate"`
+	Zone           string                `json:"zone,omitempty" help:"IANA name, such as Asia/Tokyo: whose days and clock are meant by a date, today or a time without an offset; else the one that Airflow tells of the DAG, which is UTC for most"`
 	RequestTimeout time.Duration         `json:"request_timeout" default:"30s" help:"for one try of a request"`
 }
 
@@ -54,7 +55,7 @@ func (s source) open(run *sdk.Run) (*client.Client, error) {
 	c, err := client.New(client.Options{
 		Endpoints: given, User: s.User, Password: s.Password.Reveal(),
 		Token: s.Token.Reveal(), TokenCommand: s.TokenCommand, Headers: headers,
-		CAFile: s.CAFile, Insecure: s.Insecure, Timeout: s.RequestTimeout, Log: run.Log(),
+		CAFile: s.CAFile, Insecure: s.Insecure, Zone: s.Zone, Timeout: s.RequestTimeout, Log: run.Log(),
 	})
 	if err != nil {
 		return nil, sdk.Permanent(sdk.Code("bad_source", err))

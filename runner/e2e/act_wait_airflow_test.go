@@ -14,7 +14,11 @@ import (
 func TestAirflowWaitToday(t *testing.T) {
 	actsOnAirflow(t, func(a actsAirflow) {
 		t := a.t
-		waits := a.begin("airflow.wait", map[string]any{"address": "acts_daily@today/say", "every": "1s"}, nil)
+		// Airflow tells UTC of it.
+		at := func(address string) map[string]any {
+			return map[string]any{"address": "acts_daily" + address, "zone": "Asia/Tokyo", "every": "1s", "timeout": "2m"}
+		}
+		waits := a.begin("airflow.wait", at("@today/say"), nil)
 		a.act("airflow.pause", map[string]any{"address": "acts_daily", "paused": false})
 		var out struct {
 			ran
@@ -33,10 +37,10 @@ func TestAirflowWaitToday(t *testing.T) {
 			t.Errorf("it bears %s", got)
 		}
 		var same ran
-		for _, at := range []string{out.Run.Session, day.Format(time.DateOnly), day.Format(time.DateOnly) + "T00:00", "latest"} {
-			a.act("airflow.wait", map[string]any{"address": "acts_daily@" + at}).into(&same)
+		for _, run := range []string{out.Run.Session, day.Format(time.DateOnly), day.Format(time.DateOnly) + "T00:00", "latest"} {
+			a.act("airflow.wait", at("@"+run)).into(&same)
 			if same.Run.Session != out.Run.Session {
-				t.Errorf("%s: %+v", at, same.Run)
+				t.Errorf("%s: %+v", run, same.Run)
 			}
 		}
 		a.act("airflow.wait", map[string]any{"address": "acts_daily", "since": "24h"}).into(&same)

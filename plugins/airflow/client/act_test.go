@@ -272,6 +272,18 @@ func TestTaskNames(t *testing.T) {
 	}
 }
 
+// TestZoneThatIsGiven: it counts more than what the server tells, which may be wrong.
+func TestZoneThatIsGiven(t *testing.T) {
+	f := serve(t, 2, reply{body: `{"dag_id":"d","is_stale":false,"timezone":"UTC"}`})
+	c := newClient(t, client.Options{Endpoints: []string{f.URL}, Token: "t0ken", Zone: "Asia/Tokyo"})
+	if d, err := c.DAG(t.Context(), "d"); err != nil || d.Zone != "Asia/Tokyo" {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if _, err := client.New(client.Options{Endpoints: []string{f.URL}, Zone: "Asia/Tokio"}); err == nil || !strings.Contains(err.Error(), `zone: "Asia/Tokio" is none`) {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestSchedules: how v1 writes them, as v2 does.
 func TestSchedules(t *testing.T) {
 	for body, want := range map[string]string{

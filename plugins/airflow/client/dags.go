@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -24,6 +25,7 @@ func (c *Client) DAG(ctx context.Context, dag string) (DAG, error) {
 			return DAG{}, c.noDAG(ctx, dag)
 		}
 	}
+	d.Zone = cmp.Or(c.options.Zone, d.Zone)
 	return d, err
 }
 

@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -33,6 +34,10 @@ type Options struct {
 	CAFile string
 	// Insecure trusts any certificate.
 	Insecure bool
+	// Zone is that of the DAGs, an IANA name; "" takes the one that the server tells.
+	// Airflow 3.3.2 and 2.11.2 tell UTC also of a DAG whose start_date, and so whose
+	// schedule, is of another zone.
+	Zone string
 	// Timeout is for one try, the reading of the answer included, and for the token
 	// command. Default 30 s.
 	Timeout time.Duration
@@ -82,7 +87,10 @@ func New(o Options) (*Client, error) {
 	case len(o.TokenCommand) > 0 && o.TokenCommand[0] == "":
 		return nil, errors.New("token_command: it names no program")
 	}
-	var err error
+	_, err := time.LoadLocation(o.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("zone: %q is none; want an IANA name such as Asia/Tokyo", o.Zone)
+	}
 	c.rest, err = rest.New(rest.Dialect{
 		Name: "Airflow", Example: "http://localhost:8080", Tails: []string{"/api/v1", "/api/v2"},
 		Alien: CodeNotAirflow, Elsewhere: elsewhere, Said: saidIn, Judge: c.judge,
