@@ -64,15 +64,16 @@ func (a actsAirflow) act(component string, params map[string]any) acted {
 	return acted{a.t, component, code, out, errs}
 }
 
-// begin starts a component; its end is sent. What it says meanwhile is in log.
-func (a actsAirflow) begin(component string, params map[string]any, log *lineWatch) <-chan acted {
+// begin starts a component; its end is sent. The logs see what it says meanwhile.
+func (a actsAirflow) begin(component string, params map[string]any, logs ...*lineWatch) <-chan acted {
 	a.t.Helper()
 	cmd := a.command(component, params)
 	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if log != nil {
-		cmd.Stderr = io.MultiWriter(&errs, log)
+	all := []io.Writer{&errs}
+	for _, log := range logs {
+		all = append(all, log)
 	}
+	cmd.Stdout, cmd.Stderr = &out, io.MultiWriter(all...)
 	over := make(chan acted, 1)
 	if err := cmd.Start(); err != nil {
 		a.t.Fatal(err)
@@ -113,6 +114,15 @@ func (a actsAirflow) touch(name string) {
 	a.t.Helper()
 	if err := os.WriteFile(filepath.Join(a.dir, name), nil, 0o600); err != nil {
 		a.t.Fatal(err)
+	}
+}
+
+// succeeded: what was waited for did.
+func (d acted) succeeded() {
+	d.t.Helper()
+	var out ran
+	if d.into(&out); out.Run.State != observe.Success {
+		d.t.Errorf("%+v", out)
 	}
 }
 
