@@ -17,16 +17,11 @@ import (
 	"github.com/outrider-run/outrider/sdk/protocol/taskv1"
 )
 
-// execute runs what was prepared under a private folder of its own, recorded, and
-// sweeps what killed hosts left meanwhile. The plugin starts while the ledger is
-// asked, and is told to begin when the run may. tidy is for after the outcome was
-// delivered.
-func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r runRequest, p *prepared, t *talk) (o run.Outcome, tidy func(), err error) {
+// execute runs what was prepared, recorded, in its place, which it leaves. The plugin
+// starts while the ledger is asked, and is told to begin when the run may. tidy is for
+// after the outcome was delivered.
+func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r runRequest, p *prepared, at *place, t *talk) (o run.Outcome, tidy func(), err error) {
 	tidy = func() {}
-	at, err := newPlace(ctx, id, t.say)
-	if err != nil {
-		return o, tidy, err
-	}
 	rec := a.newRecorder(id, r, p, at.state, t)
 	if err := rec.record(ctx, r.engine, at.Live); err != nil {
 		at.leave()
@@ -53,6 +48,9 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 		o := run.Do(ctx, r.spec, x, &listener{talk: t, artifacts: artifacts, recorder: rec}, func(o run.Outcome, wait time.Duration) {
 			t.say(hclog.Warn, "attempt %d: %s; next in %s", o.Attempts, o.Line(), wait.Round(time.Millisecond))
 		})
+		if o.State != run.Waiting {
+			at.clear() // while the end is recorded
+		}
 		if r.judge != nil {
 			o = r.judge(o)
 		}

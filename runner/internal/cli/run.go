@@ -132,16 +132,24 @@ func (a *app) doRun(ctx context.Context, r runRequest, deliver func(string, runR
 		return err
 	}
 	defer end()
-	p, err := a.prepare(ctx, r)
-	if err != nil || p == nil {
-		return stopped(ctx, err)
-	}
 	id := ulid.Make().String()
 	t := newTalk(a.Err, r.name, r.format, r.level)
+	take := placeSoon(ctx, id)
+	p, err := a.prepare(ctx, r)
+	if err != nil || p == nil {
+		if at, err := take(func(hclog.Level, string, ...any) {}); err == nil {
+			at.leave()
+		}
+		return stopped(ctx, err)
+	}
 	t.redact = p.redact
+	at, err := take(t.say)
+	if err != nil {
+		return err
+	}
 	ctx, unfollow := follow(ctx, r.engine, p.opened.config.Sources, func(format string, args ...any) { t.say(hclog.Warn, format, args...) })
 	defer unfollow()
-	o, tidy, err := a.execute(ctx, kill, id, r, p, t)
+	o, tidy, err := a.execute(ctx, kill, id, r, p, at, t)
 	defer tidy()
 	if err != nil {
 		return err

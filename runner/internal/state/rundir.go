@@ -60,10 +60,12 @@ func (d Dir) lock(run string) (*os.File, error) {
 	}
 }
 
-// Close removes the folder and gives the lock up.
+// Clear removes the folder. The lock is held on.
+func (r *RunDir) Clear() error { return os.RemoveAll(r.Path) }
+
+// Close removes the folder, where Clear has not, and gives the lock up.
 func (r *RunDir) Close() error {
-	err := os.RemoveAll(r.Path)
-	return errors.Join(err, os.Remove(r.dir.live(r.run)), r.Live.Close())
+	return errors.Join(r.Clear(), os.Remove(r.dir.live(r.run)), r.Live.Close())
 }
 
 // Dead lists the runs that have something on disk and no living process.
