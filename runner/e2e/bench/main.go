@@ -59,7 +59,7 @@ func measure(bin string, pairs int) (missed int, err error) {
 		return 0, err
 	}
 	defer cleanup()
-	for _, group := range []func() ([]figure, error){b.startup, b.memory, b.logs, b.catalogue, b.plugins, b.commands, b.shell, b.bridge, b.passage, b.ledgers, b.digdag, b.kills, b.airflow} {
+	for _, group := range []func() ([]figure, error){b.startup, b.memory, b.logs, b.catalogue, b.plugins, b.thresholds, b.commands, b.shell, b.bridge, b.passage, b.ledgers, b.digdag, b.kills, b.airflow} {
 		figures, err := group()
 		if err != nil {
 			return missed, err
