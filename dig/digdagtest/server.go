@@ -120,8 +120,10 @@ func (s *Server) start(ctx context.Context) error {
 	if err := os.WriteFile(config, []byte(text.String()), 0o600); err != nil {
 		return fmt.Errorf("start Digdag: %w", err)
 	}
-	argv := append(slices.Clone(s.argv), "server", "-o", filepath.Join(s.options.Dir, "database"), "-n", "0", "-b", "127.0.0.1",
-		"-c", config, "-O", filepath.Join(s.options.Dir, "logs"))
+	argv := append(slices.Clone(s.argv), "server", "-n", "0", "-b", "127.0.0.1", "-c", config, "-O", filepath.Join(s.options.Dir, "logs"))
+	if !s.ownDatabase() {
+		argv = append(argv, "-o", filepath.Join(s.options.Dir, "database"))
+	}
 	if !s.Real {
 		argv = append(argv, "-lifeline")
 	}
@@ -137,3 +139,6 @@ func (s *Server) start(ctx context.Context) error {
 	s.client = client{base: s.URL, user: s.options.Config["server.authenticator.basic.username"], password: s.options.Config["server.authenticator.basic.password"]}
 	return nil
 }
+
+// ownDatabase reports whether the settings name a database, instead of H2's file.
+func (s *Server) ownDatabase() bool { return s.options.Config["database.type"] != "" }

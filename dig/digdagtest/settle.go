@@ -11,10 +11,10 @@ import (
 // change in memory: a kill -9 within it is a kill before the change.
 const h2Delay = time.Second
 
-// settle waits until what the server answered so far is on disk. The double
-// writes before it answers.
+// settle waits until what the server answered so far is on disk. The double and
+// PostgreSQL write before they answer.
 func (s *Server) settle() error {
-	if !s.Real {
+	if !s.Real || s.ownDatabase() {
 		return nil
 	}
 	asked := time.Now()

@@ -3,13 +3,17 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/outrider-run/outrider/dig/digdagtest"
+	"github.com/outrider-run/outrider/runner/internal/db/dbtest"
 )
 
 // digdag is a running Digdag, real or double, as one test sees it. Its tasks find
@@ -76,10 +80,20 @@ func onOwnDigdag(t *testing.T) digdag {
 	return onDigdagWith(t, nil)
 }
 
-// onDigdagWith is onOwnDigdag with settings of the server.
+// onDigdagWith is onOwnDigdag with settings of the server. A real one stands on
+// PostgreSQL: H2 may lose what it has long answered when the server is killed.
 func onDigdagWith(t *testing.T, config map[string]string) digdag {
 	t.Helper()
 	w := newWorld(t)
+	kind, err := digdagtest.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kind.Real {
+		settings := digdagOnPostgres(t)
+		maps.Copy(settings, config)
+		config = settings
+	}
 	s, err := startDigdag(w, config)
 	if err != nil {
 		t.Fatal(err)
@@ -91,6 +105,21 @@ func onDigdagWith(t *testing.T, config map[string]string) digdag {
 		w.gone(t, 10*time.Second)
 	})
 	return digdag{Tester: s.For(t), t: t, world: w, dir: t.TempDir()}
+}
+
+// digdagOnPostgres starts a database for a real Digdag, which speaks TCP alone, and returns
+// its settings.
+func digdagOnPostgres(t *testing.T) map[string]string {
+	t.Helper()
+	host := fmt.Sprintf("127.77.%d.%d", os.Getpid()>>8&0xff, os.Getpid()&0xff) // nobody else's, on the usual port
+	database, err := url.Parse(dbtest.New(t, "listen_addresses="+host).URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{
+		"database.type": "postgresql", "database.host": host, "database.port": "5432",
+		"database.user": database.User.Username(), "database.password": "any", "database.database": strings.TrimPrefix(database.Path, "/"),
+	}
 }
 
 // start starts an attempt of a workflow in testdata/digdag.
