@@ -28,6 +28,22 @@ func open(t *testing.T, root string) Dir {
 	return d
 }
 
+// short makes a root in which there is room for sockets: the runs of a longer one stand
+// in a folder that the tests of other packages use too.
+func short(t *testing.T) string {
+	t.Helper()
+	root, err := os.MkdirTemp("/tmp", "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(root); err != nil {
+			t.Error(err)
+		}
+	})
+	return root
+}
+
 func TestPath(t *testing.T) {
 	for name, c := range map[string]struct {
 		env  map[string]string
@@ -107,7 +123,7 @@ func TestLongRootLeavesRoomForSockets(t *testing.T) {
 }
 
 func TestRunDirIsGoneAfterClose(t *testing.T) {
-	d := open(t, t.TempDir())
+	d := open(t, short(t))
 	r, err := d.NewRun("A")
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +144,7 @@ func TestRunDirIsGoneAfterClose(t *testing.T) {
 
 // TestSweepAfterKill kills the holder of a run with a real signal.
 func TestSweepAfterKill(t *testing.T) {
-	root := t.TempDir()
+	root := short(t)
 	holder := exec.Command(os.Args[0], "-test.run=^TestHelperHold$", "-test.v")
 	holder.Env = append(os.Environ(), "HOLD_STATE="+root)
 	out, err := holder.StdoutPipe()
@@ -175,7 +191,7 @@ func TestHelperHold(t *testing.T) {
 
 // TestSweepNeverTakesALivingRun lets sweeps race the creation of runs.
 func TestSweepNeverTakesALivingRun(t *testing.T) {
-	d := open(t, t.TempDir())
+	d := open(t, short(t))
 	ctx, stop := context.WithCancel(context.Background())
 	var sweeps sync.WaitGroup
 	for range 2 {
