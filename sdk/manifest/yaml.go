@@ -266,7 +266,8 @@ func (d *yamlDoc) explain(text []byte, wrong *jsonv2.SemanticError) error {
 	if isKey(text, wrong.ByteOffset) {
 		place.value, value = place.key, "key "+shorten(wrong.JSONPointer.LastToken())
 	}
-	if wrong.Err != nil && wrong.Err.Error() != "" {
+	noText := wrong.JSONKind != '"' && describeType(wrong.GoType) == "a string"
+	if wrong.Err != nil && wrong.Err.Error() != "" && !noText {
 		return yamlErrorf(place.value, place.path, "%s: %v", value, wrong.Err)
 	}
 	return yamlErrorf(place.value, place.path, "expected %s, got %s", describeType(wrong.GoType), value)
@@ -327,11 +328,11 @@ func fieldNames(t reflect.Type) []string {
 	for field := range fieldsOf(t) {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		switch {
+		case field.Anonymous && name == "":
+			names = append(names, fieldNames(field.Type)...)
 		case name == "-" || !field.IsExported():
 		case name != "":
 			names = append(names, name)
-		case field.Anonymous:
-			names = append(names, fieldNames(field.Type)...)
 		default:
 			names = append(names, field.Name)
 		}

@@ -63,6 +63,16 @@ func (s State) Ended() bool {
 	return false
 }
 
+// Labels by which the owner of a workflow sets in the workflow itself how it is watched:
+// a label of a Schedule, or of a Run, which goes before. What watches says what the
+// values mean, and its own configuration goes before them.
+const (
+	LabelThreshold = "outrider.threshold" // how long a run may take, such as 2h or usual*1.5
+	LabelChannel   = "outrider.channel"   // where to tell it
+	LabelRunbook   = "outrider.runbook"   // where it says what to do
+	LabelOff       = "outrider.off"       // true, or the kinds of rules that are not to look
+)
+
 // Run is one run of a workflow: a Digdag attempt, an Airflow DAG run.
 type Run struct {
 	ID       string    `json:"id" help:"the engine's id: of the attempt, or of the DAG run"`

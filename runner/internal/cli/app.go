@@ -7,23 +7,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
+
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
 
 	"github.com/urfave/cli/v2"
 )
 
-// Streams are the process's own; stdout is data, stderr is talk.
-type Streams struct {
-	In, Out, Err *os.File
-}
+// Streams are the process's own.
+type Streams = term.Streams
 
 // Build is what the linker stamped.
-type Build struct {
-	Version  string `json:"version"`
-	Revision string `json:"revision"`
-	Built    string `json:"built"`
-}
+type Build = term.Build
 
 // app is what every command gets.
 type app struct {
@@ -38,12 +33,15 @@ type app struct {
 func Main(args []string, s Streams, b Build) int {
 	a := &app{Streams: s, build: b, args: args[1:]}
 	err := a.root().RunContext(context.Background(), args)
-	var e *exit
+	var e *term.Exit
 	if errors.As(err, &e) {
-		if e.err != nil {
-			fmt.Fprintln(s.Err, "outrider:", e.err)
+		if e.Err != nil {
+			fmt.Fprintln(s.Err, "outrider:", e.Err)
 		}
-		return e.code
+		if e.Code == term.Misused {
+			return exitUsage
+		}
+		return e.Code
 	}
 	if err != nil {
 		fmt.Fprintln(s.Err, "outrider:", err)
@@ -65,7 +63,7 @@ func (a *app) root() *cli.App {
 		Writer:                    a.Out,
 		ErrWriter:                 a.Err,
 		ExitErrHandler:            func(*cli.Context, error) {}, // Main decides
-		OnUsageError:              onUsage,
+		OnUsageError:              term.OnUsage,
 		Flags:                     []cli.Flag{helpVersion(), cli.HelpFlag},
 		Commands:                  a.commands(),
 		Action: func(c *cli.Context) error {
@@ -110,10 +108,10 @@ func unknownCommand(c *cli.Context, name string) error {
 		}
 	}
 	hint := "see outrider --help"
-	if n := near(name, names); n != "" {
+	if n := term.Near(name, names); n != "" {
 		hint = "did you mean `outrider " + n + "`?"
 	} else if strings.Contains(name, ".") {
 		hint = "to run a component: outrider run " + name
 	}
-	return usage("there is no command %q; %s", name, hint)
+	return term.Usage("there is no command %q; %s", name, hint)
 }

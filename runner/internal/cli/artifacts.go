@@ -11,6 +11,8 @@ import (
 	"os"
 	"slices"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/dustin/go-humanize"
 	"github.com/google/renameio/v2"
 	"github.com/urfave/cli/v2"
@@ -19,7 +21,7 @@ import (
 )
 
 func (a *app) artifacts() *cli.Command {
-	return group("artifacts", "list and get files that runs have kept",
+	return term.Group("outrider", "artifacts", "list and get files that runs have kept",
 		"  outrider artifacts list 01KAMM2V\n"+
 			"  outrider artifacts get -o report.csv 01KAMM2V report.csv",
 		a.artifactsList(), a.artifactsGet())
@@ -29,13 +31,13 @@ func (a *app) artifactsList() *cli.Command {
 	return &cli.Command{
 		Name: "list", Usage: "list the artifacts of a run", ArgsUsage: "RUN",
 		Description: "  outrider artifacts list --format json 01KAMM2V",
-		Flags:       []cli.Flag{formatFlag("table", "json"), configFlag()},
+		Flags:       []cli.Flag{term.FormatFlag("table", "json"), configFlag()},
 		Action: onBook(func(ctx context.Context, b *book, c *cli.Context) error {
-			format, err := format(c, "table", "json")
+			format, err := term.Format(c, "table", "json")
 			if err != nil {
 				return err
 			}
-			got, err := args(c, 1, 1, "the run's id")
+			got, err := term.Args(c, 1, 1, "the run's id")
 			if err != nil {
 				return err
 			}
@@ -44,7 +46,7 @@ func (a *app) artifactsList() *cli.Command {
 				return err
 			}
 			if format == "json" {
-				return a.printJSON(append([]ledger.Artifact{}, all...)) // none is [], not null
+				return term.JSON(a.Out, append([]ledger.Artifact{}, all...)) // none is [], not null
 			}
 			if len(all) == 0 {
 				a.say("run %s has no artifacts", r.ID)
@@ -52,9 +54,9 @@ func (a *app) artifactsList() *cli.Command {
 			}
 			rows := make([][]string, len(all))
 			for i, x := range all {
-				rows[i] = []string{printable(x.Name), humanize.Bytes(uint64(max(x.Size, 0))), clock(x.At), x.Host, x.Path}
+				rows[i] = []string{term.Printable(x.Name), humanize.Bytes(uint64(max(x.Size, 0))), term.Clock(x.At), x.Host, x.Path}
 			}
-			return a.printTable([]string{"ARTIFACT", "SIZE", "MADE", "HOST", "PATH"}, rows)
+			return term.Table(a.Out, []string{"ARTIFACT", "SIZE", "MADE", "HOST", "PATH"}, rows)
 		}),
 	}
 }
@@ -81,7 +83,7 @@ func (a *app) artifactsGet() *cli.Command {
 			configFlag(),
 		},
 		Action: onBook(func(ctx context.Context, b *book, c *cli.Context) error {
-			got, err := args(c, 2, 2, "the run's id and the artifact's name")
+			got, err := term.Args(c, 2, 2, "the run's id and the artifact's name")
 			if err != nil {
 				return err
 			}
@@ -91,7 +93,7 @@ func (a *app) artifactsGet() *cli.Command {
 			}
 			i := slices.IndexFunc(all, func(x ledger.Artifact) bool { return x.Name == got[1] })
 			if i < 0 {
-				return usage("run %s has no artifact %q; see outrider artifacts list %s", r.ID, got[1], r.ID)
+				return term.Usage("run %s has no artifact %q; see outrider artifacts list %s", r.ID, got[1], r.ID)
 			}
 			return a.getArtifact(b, all[i], c.String("output"))
 		}),
@@ -102,9 +104,9 @@ func (a *app) getArtifact(b *book, x ledger.Artifact, to string) error {
 	f, err := os.Open(x.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && x.Host != b.Host():
-		return &exit{1, fmt.Errorf("artifact_elsewhere: %s is on %s, not on %s: get it there, or set artifacts.dir to a folder that all hosts share", x.Name, x.Host, b.Host())}
+		return &term.Exit{Code: 1, Err: fmt.Errorf("artifact_elsewhere: %s is on %s, not on %s: get it there, or set artifacts.dir to a folder that all hosts share", x.Name, x.Host, b.Host())}
 	case errors.Is(err, fs.ErrNotExist):
-		return &exit{1, fmt.Errorf("artifact %s is gone: %w", x.Name, err)}
+		return &term.Exit{Code: 1, Err: fmt.Errorf("artifact %s is gone: %w", x.Name, err)}
 	case err != nil:
 		return host(err)
 	}
@@ -113,7 +115,7 @@ func (a *app) getArtifact(b *book, x ledger.Artifact, to string) error {
 		return copyChecked(a.Out, f, x)
 	}
 	if st, err := os.Stat(to); err == nil && !st.Mode().IsRegular() {
-		return usage("-o %s: it is no file; leave -o away to have the artifact on stdout", to)
+		return term.Usage("-o %s: it is no file; leave -o away to have the artifact on stdout", to)
 	}
 	out, err := renameio.NewPendingFile(to, renameio.WithPermissions(0o666))
 	if err != nil {
@@ -137,7 +139,7 @@ func copyChecked(w io.Writer, f io.Reader, x ledger.Artifact) error {
 		return host(fmt.Errorf("copy artifact %s: %w", x.Name, err))
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); x.SHA256 != "" && got != x.SHA256 {
-		return &exit{1, fmt.Errorf("artifact %s was changed since: %s has %d bytes with sha256 %s, recorded are %d with %s", x.Name, x.Path, n, got, x.Size, x.SHA256)}
+		return &term.Exit{Code: 1, Err: fmt.Errorf("artifact %s was changed since: %s has %d bytes with sha256 %s, recorded are %d with %s", x.Name, x.Path, n, got, x.Size, x.SHA256)}
 	}
 	return nil
 }

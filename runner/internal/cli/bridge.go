@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/bridge"
@@ -31,7 +33,7 @@ const codeBadOutput = "bad_output"
 func (a *app) bridge(c *cli.Context, l bridge.Language) error {
 	call, err := bridge.Parse(l, a.args)
 	if err != nil {
-		return usage("%w", err)
+		return term.Usage("%w", err)
 	}
 	return a.failed(call, a.component(c, call))
 }
@@ -39,7 +41,7 @@ func (a *app) bridge(c *cli.Context, l bridge.Language) error {
 func (a *app) component(c *cli.Context, call bridge.Call) error {
 	name, err := call.Component()
 	if err != nil {
-		return usage("%w", err)
+		return term.Usage("%w", err)
 	}
 	in, err := call.ReadInput()
 	if err != nil {
@@ -58,11 +60,11 @@ func (a *app) component(c *cli.Context, call bridge.Call) error {
 	switch {
 	case errors.As(err, &miss):
 		if file := call.Module(isFile); file != "" {
-			return usage("%w; but here stands %s: if %s> is to call that, set %s: on this task only, e.g. %s: %s",
+			return term.Usage("%w; but here stands %s: if %s> is to call that, set %s: on this task only, e.g. %s: %s",
 				err, file, call.Language, call.Language.Setting(), call.Language.Setting(), usual(call.Language))
 		}
 	case errors.As(err, &bad) && r.given == nil:
-		return usage("%w; parameters stand under with:", err)
+		return term.Usage("%w; parameters stand under with:", err)
 	}
 	return err
 }
@@ -114,7 +116,7 @@ func (a *app) answer(call bridge.Call) func(string, runRequest, run.Outcome, *ta
 		if err := call.Fail(failure(id, o, t.redact.String)); err != nil {
 			a.say("%v", err)
 		}
-		return &exit{code: code}
+		return &term.Exit{Code: code}
 	}
 }
 
@@ -133,18 +135,18 @@ func failure(id string, o run.Outcome, redact func(string) string) bridge.Failur
 
 // failed puts an error of the host's own into the output file too.
 func (a *app) failed(call bridge.Call, err error) error {
-	var e *exit
-	if !errors.As(err, &e) || e.err == nil {
+	var e *term.Exit
+	if !errors.As(err, &e) || e.Err == nil {
 		return err
 	}
 	class := "host"
-	switch e.code {
-	case exitUsage:
+	switch e.Code {
+	case term.Misused:
 		class = "usage"
 	case exitPlugin:
 		class = "plugin"
 	}
-	if werr := call.Fail(bridge.Failure{Class: class, Message: e.err.Error()}); werr != nil {
+	if werr := call.Fail(bridge.Failure{Class: class, Message: e.Err.Error()}); werr != nil {
 		a.say("%v", werr)
 	}
 	return err
@@ -153,7 +155,7 @@ func (a *app) failed(call bridge.Call, err error) error {
 // bridgeUsage answers a bad flag as Digdag shows errors.
 func (a *app) bridgeUsage(l bridge.Language) cli.OnUsageErrorFunc {
 	return func(c *cli.Context, err error, sub bool) error {
-		err = onUsage(c, err, sub)
+		err = term.OnUsage(c, err, sub)
 		if call, bad := bridge.Parse(l, a.args); bad == nil {
 			return a.failed(call, err)
 		}

@@ -2,32 +2,27 @@ package cli
 
 import (
 	"context"
-	"strings"
-
-	"github.com/hashicorp/go-hclog"
-	"github.com/oklog/ulid/v2"
+	"os"
 
 	"github.com/outrider-run/outrider/runner/internal/engine"
+	"github.com/outrider-run/outrider/runner/internal/invoke"
 	"github.com/outrider-run/outrider/runner/internal/run"
-	"github.com/outrider-run/outrider/sdk/protocol/taskv1"
+	"github.com/outrider-run/outrider/runner/internal/state"
 )
 
 // call runs a component that was prepared, without a record.
-func (a *app) call(ctx context.Context, kill <-chan struct{}, e engine.Engine, component string, p *prepared, l *unrecorded) (run.Outcome, error) {
-	id := ulid.Make().String()
-	at, err := newPlace(ctx, id, l.talk.say)
+func (a *app) call(ctx context.Context, kill <-chan struct{}, e engine.Engine, p *prepared, l *unrecorded) (run.Outcome, error) {
+	d, err := state.Open(os.Getenv)
 	if err != nil {
-		return run.Outcome{}, err
+		return run.Outcome{}, host(err)
 	}
-	defer at.leave()
-	x := &run.Plugin{
-		Options: launchOptions(p, at, e),
-		Start: &taskv1.Start{
-			RunId: id, Component: component, Params: p.params, Attempt: 1,
-			Caller: callerOf(e), TempDir: at.Path, ArtifactDir: at.Path,
-			LogLevel: strings.ToLower(hclog.Info.String()),
-		},
-		Kill: kill,
+	warnTemporary(d, l.talk.say)
+	o, err := invoke.Call{
+		Entry: p.entry, Config: p.opened.config, State: d, Params: p.params, Env: environ(e),
+		Caller: callerOf(e), Stop: stopBudget(e), Kill: kill, Say: l.talk.say,
+	}.Do(ctx, l)
+	if err != nil {
+		return o, host(err)
 	}
-	return run.Do(ctx, run.Spec{}, x, l, nil), nil
+	return o, nil
 }

@@ -8,6 +8,8 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/engine"
@@ -69,7 +71,7 @@ func parseClaims(c *cli.Context, e engine.Engine) (claiming, error) {
 	}
 	for _, name := range c.StringSlice("lock") {
 		if name == "" {
-			return q, usage("--lock needs a name")
+			return q, term.Usage("--lock needs a name")
 		}
 		q.claims = append(q.claims, ledger.Lock(name))
 	}
@@ -80,28 +82,28 @@ func parseClaims(c *cli.Context, e engine.Engine) (claiming, error) {
 			n, err = strconv.ParseInt(slots, 10, 64)
 		}
 		if name == "" || err != nil || n < 1 {
-			return q, usage("--pool %q: want NAME or NAME=SLOTS, such as warehouse=2", text)
+			return q, term.Usage("--pool %q: want NAME or NAME=SLOTS, such as warehouse=2", text)
 		}
 		q.claims = append(q.claims, ledger.Pool(name, n))
 	}
 	for _, text := range c.StringSlice("label") {
 		name, value, ok := strings.Cut(text, "=")
 		if !ok || name == "" {
-			return q, usage("--label %q: want NAME=VALUE", text)
+			return q, term.Usage("--label %q: want NAME=VALUE", text)
 		}
 		q.labels[name] = value
 	}
 	if q.onBusy != busyWait && q.onBusy != busySkip && q.onBusy != busyFail {
-		return q, usage("--on-busy %q: want wait, skip or fail", q.onBusy)
+		return q, term.Usage("--on-busy %q: want wait, skip or fail", q.onBusy)
 	}
 	if q.waitMax < 0 {
-		return q, usage("--wait-max cannot be negative")
+		return q, term.Usage("--wait-max cannot be negative")
 	}
 	if q.scope != "" && q.scope != "host" && q.scope != "cluster" {
-		return q, usage("--scope %q: want host or cluster", q.scope)
+		return q, term.Usage("--scope %q: want host or cluster", q.scope)
 	}
 	if q.once && q.onceKey != "" {
-		return q, usage("--once and --once-key: want one of them")
+		return q, term.Usage("--once and --once-key: want one of them")
 	}
 	q.required = len(q.claims) > 0 || q.once || q.onceKey != ""
 	switch mode := c.String("ledger-mode"); mode {
@@ -111,10 +113,10 @@ func parseClaims(c *cli.Context, e engine.Engine) (claiming, error) {
 	case "best-effort":
 		q.required = false
 	default:
-		return q, usage("--ledger-mode %q: want required or best-effort", mode)
+		return q, term.Usage("--ledger-mode %q: want required or best-effort", mode)
 	}
 	if err := ledger.DistinctClaims(q.claims); err != nil {
-		return q, usage("%w", err)
+		return q, term.Usage("%w", err)
 	}
 	var err error
 	if q.due, err = nextDue(c.String("expect"), c.String("tz"), time.Now()); err != nil {
@@ -159,11 +161,11 @@ func expandKey(text string, labels map[string]string, logical string, now time.T
 	}
 	t, err := template.New("key").Parse(text)
 	if err != nil {
-		return "", usage("--once-key: %w", err)
+		return "", term.Usage("--once-key: %w", err)
 	}
 	var out strings.Builder
 	if err := t.Execute(&out, keyData{labels, now}); err != nil {
-		return "", usage("--once-key: %w", err)
+		return "", term.Usage("--once-key: %w", err)
 	}
 	return out.String(), nil
 }

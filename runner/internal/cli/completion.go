@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/params"
@@ -18,16 +20,16 @@ func (a *app) completion() *cli.Command {
 			"  zsh:   source <(outrider completion zsh)\n" +
 			"  fish:  outrider completion fish | source",
 		Action: func(c *cli.Context) error {
-			got, err := args(c, 1, 1, "the shell (bash, zsh or fish)")
+			got, err := term.Args(c, 1, 1, "the shell (bash, zsh or fish)")
 			if err != nil {
 				return err
 			}
 			script, ok := completionScripts()[got[0]]
 			if !ok {
-				return usage("no completion for %q: want bash, zsh or fish", got[0])
+				return term.Usage("no completion for %q: want bash, zsh or fish", got[0])
 			}
 			_, err = fmt.Fprint(a.Out, script)
-			return undeliverable(err)
+			return term.Undeliverable(err)
 		},
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/mattn/go-isatty"
 	"github.com/urfave/cli/v2"
 )
@@ -20,12 +22,12 @@ func (a *app) sure(c *cli.Context, what string) error {
 		return nil
 	}
 	if !isatty.IsTerminal(a.In.Fd()) {
-		return usage("%s; say --yes to do it", what)
+		return term.Usage("%s; say --yes to do it", what)
 	}
 	if a.agreed(what + ".\nGo on?") {
 		return nil
 	}
-	return usage("nothing was done")
+	return term.Usage("nothing was done")
 }
 
 // agreed asks on the terminal; what is no yes is a no.

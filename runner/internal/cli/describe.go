@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/catalog"
@@ -17,13 +19,13 @@ func (a *app) components() *cli.Command {
 		Name:        "components",
 		Usage:       "list the components that are there",
 		Description: "  outrider components\n  outrider components --format json",
-		Flags:       append([]cli.Flag{formatFlag("table", "json")}, setupFlags()...),
+		Flags:       append([]cli.Flag{term.FormatFlag("table", "json")}, setupFlags()...),
 		Action: func(c *cli.Context) error {
-			format, err := format(c, "table", "json")
+			format, err := term.Format(c, "table", "json")
 			if err != nil {
 				return err
 			}
-			if _, err := args(c, 0, 0, "components"); err != nil {
+			if _, err := term.Args(c, 0, 0, "components"); err != nil {
 				return err
 			}
 			o, err := a.open(parseSetup(c))
@@ -35,7 +37,7 @@ func (a *app) components() *cli.Command {
 				fmt.Fprintln(a.Err, "outrider:", p)
 			}
 			if format == "json" {
-				return a.printJSON(listed(entries))
+				return term.JSON(a.Out, listed(entries))
 			}
 			if len(entries) == 0 {
 				fmt.Fprintln(a.Err, "outrider: there is no component; `outrider doctor` shows where plugins are looked for")
@@ -45,7 +47,7 @@ func (a *app) components() *cli.Command {
 			for i, e := range entries {
 				rows[i] = []string{e.Component.Name, firstLine(e.Component.Doc), e.Source}
 			}
-			return a.printTable([]string{"COMPONENT", "WHAT IT DOES", "FROM"}, rows)
+			return term.Table(a.Out, []string{"COMPONENT", "WHAT IT DOES", "FROM"}, rows)
 		},
 	}
 }
@@ -83,13 +85,13 @@ func (a *app) describe() *cli.Command {
 		Usage:       "show a component: what it does, its parameters, outputs and examples",
 		ArgsUsage:   "COMPONENT",
 		Description: "  outrider describe hello.greet\n  outrider describe --format markdown hello.greet >greet.md",
-		Flags:       append([]cli.Flag{formatFlag("text", "json", "markdown")}, setupFlags()...),
+		Flags:       append([]cli.Flag{term.FormatFlag("text", "json", "markdown")}, setupFlags()...),
 		Action: func(c *cli.Context) error {
-			format, err := format(c, "text", "json", "markdown")
+			format, err := term.Format(c, "text", "json", "markdown")
 			if err != nil {
 				return err
 			}
-			got, err := args(c, 1, 1, "the component's name")
+			got, err := term.Args(c, 1, 1, "the component's name")
 			if err != nil {
 				return err
 			}
@@ -103,7 +105,7 @@ func (a *app) describe() *cli.Command {
 			}
 			switch format {
 			case "json":
-				return a.printJSON(listed([]catalog.Entry{e})[0])
+				return term.JSON(a.Out, listed([]catalog.Entry{e})[0])
 			case "markdown":
 				return a.describePage(e)
 			}
@@ -135,7 +137,7 @@ func (a *app) describeText(e catalog.Entry) error {
 			x.Doc, strings.ReplaceAll(p.String(), "'", `'\''`), e.Component.Name)
 	}
 	_, err := fmt.Fprintf(a.Out, "\nFrom %s\n", e.Source)
-	return undeliverable(err)
+	return term.Undeliverable(err)
 }
 
 // schemaTable prints an object schema's properties as rows.
@@ -164,7 +166,7 @@ func (a *app) schemaTable(title string, schema json.RawMessage, asParams bool) e
 		}
 		rows[i] = append(rows[i], what(s))
 	}
-	return a.printTable(header, rows)
+	return term.Table(a.Out, header, rows)
 }
 
 // what is a property's help with what its values may be.
@@ -174,4 +176,10 @@ func what(s params.FlagSpec) string {
 		text = strings.TrimSpace(text + " One of: " + strings.Join(s.Enum, ", ") + ".")
 	}
 	return text
+}
+
+// firstLine is the first line or sentence of a doc text.
+func firstLine(doc string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(doc), "\n")
+	return line
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/catalog"
@@ -28,13 +30,13 @@ func (a *app) doctor() *cli.Command {
 		Usage: "look at plugins, state folder, ledger, clock and what was left behind",
 		Description: "  outrider doctor\n  outrider doctor --format json\n\n" +
 			"Exit 1 when something wants attention.",
-		Flags: append([]cli.Flag{formatFlag("text", "json")}, setupFlags()...),
+		Flags: append([]cli.Flag{term.FormatFlag("text", "json")}, setupFlags()...),
 		Action: func(c *cli.Context) error {
-			format, err := format(c, "text", "json")
+			format, err := term.Format(c, "text", "json")
 			if err != nil {
 				return err
 			}
-			if _, err := args(c, 0, 0, "doctor"); err != nil {
+			if _, err := term.Args(c, 0, 0, "doctor"); err != nil {
 				return err
 			}
 			o, err := a.open(parseSetup(c))
@@ -59,17 +61,17 @@ func (a *app) printFindings(findings []finding, format string) error {
 				mark = "!! "
 			}
 			if _, err := fmt.Fprintf(a.Out, "%s %-8s %s\n", mark, f.Check, f.Text); err != nil {
-				return undeliverable(err)
+				return term.Undeliverable(err)
 			}
 		}
 	}
 	if format == "json" {
-		if err := a.printJSON(findings); err != nil {
+		if err := term.JSON(a.Out, findings); err != nil {
 			return err
 		}
 	}
 	if bad > 0 {
-		return &exit{1, fmt.Errorf("%d of %d checks want attention", bad, len(findings))}
+		return &term.Exit{Code: 1, Err: fmt.Errorf("%d of %d checks want attention", bad, len(findings))}
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/hashicorp/go-hclog"
 	"github.com/mattn/go-isatty"
 	"github.com/oklog/ulid/v2"
@@ -52,14 +54,14 @@ func (a *app) exec() *cli.Command {
 			"0 after a signal; --exit-codes, or exit_codes: {3: permanent} in outrider.yml, change what a\n" +
 			"code stands for (permanent is 3). OUTRIDER_TMPDIR is a folder that is removed at the end." + claimExamples,
 		Flags:        execFlags(),
-		OnUsageError: onUsage,
+		OnUsageError: term.OnUsage,
 		Action: func(c *cli.Context) error {
 			r, err := parseExec(c, anyone())
 			if err != nil {
 				return err
 			}
 			if r.argv = c.Args().Slice(); len(r.argv) == 0 {
-				return usage("which command? outrider exec [flags] -- CMD [ARGS]")
+				return term.Usage("which command? outrider exec [flags] -- CMD [ARGS]")
 			}
 			return a.doExec(c.Context, r)
 		},
@@ -81,7 +83,7 @@ func parseExec(c *cli.Context, from caller) (execRequest, error) {
 	r := execRequest{verbose: c.Bool("v"), name: cmp.Or(c.String("name"), c.Command.Name)}
 	r.spec = run.Spec{Timeout: c.Duration("timeout"), IdleTimeout: c.Duration("idle-timeout")}
 	if r.spec.Timeout < 0 || r.spec.IdleTimeout < 0 {
-		return r, usage("--timeout and --idle-timeout cannot be negative")
+		return r, term.Usage("--timeout and --idle-timeout cannot be negative")
 	}
 	var err error
 	if r.engine, r.orphan, err = parseEngine(c, from); err != nil {
@@ -92,7 +94,7 @@ func parseExec(c *cli.Context, from caller) (execRequest, error) {
 		return r, err
 	}
 	if r.config, err = config.Load(c.String("config"), os.Getenv); err != nil {
-		return r, &exit{exitUsage, err}
+		return r, &term.Exit{Code: term.Misused, Err: err}
 	}
 	r.outcomes, err = exitCodes(c.String("exit-codes"), r.config)
 	return r, err
@@ -113,7 +115,7 @@ func exitCodes(flag string, cfg config.Config) (map[int]run.Outcome, error) {
 		var code config.ExitCode
 		var m config.Meaning
 		if err := cmp.Or(code.UnmarshalText([]byte(strings.TrimSpace(left))), m.UnmarshalText([]byte(strings.TrimSpace(right)))); err != nil {
-			return nil, usage("--exit-codes %q: %w", pair, err)
+			return nil, term.Usage("--exit-codes %q: %w", pair, err)
 		}
 		outcomes[int(code)] = outcome(m)
 	}
@@ -144,14 +146,14 @@ func (a *app) doExec(ctx context.Context, r execRequest) error {
 	if err != nil {
 		return err
 	}
-	rec := a.commandRecorder(id, r, at.state)
+	rec := a.commandRecorder(id, r, at.State)
 	x, err := a.command(r, id, at.RunDir, kill)
 	if err != nil {
-		at.leave()
+		at.Leave()
 		return host(err)
 	}
 	if err := rec.record(ctx, r.engine, at.Live); err != nil {
-		at.leave()
+		at.Leave()
 		return err
 	}
 	x.Log, x.Started, x.Gate = rec.log, rec.start, rec.granted
@@ -161,14 +163,14 @@ func (a *app) doExec(ctx context.Context, r execRequest) error {
 	o, err := rec.through(ctx, func(ctx context.Context) run.Outcome {
 		return run.Do(ctx, r.spec, x, silent{}, func(run.Outcome, time.Duration) {})
 	}, redact.New(nil))
-	at.leave()
+	at.Leave()
 	defer rec.close(ctx)
 	if err != nil {
 		return err
 	}
 	a.sayEnd(r, o, time.Since(began))
 	if code := o.CommandExit(r.skip); code != 0 {
-		return &exit{code: code}
+		return &term.Exit{Code: code}
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/outrider-run/outrider/runner/internal/engine"
+	"github.com/outrider-run/outrider/runner/internal/invoke"
 	"github.com/outrider-run/outrider/runner/internal/launch"
 	"github.com/outrider-run/outrider/runner/internal/ledger"
 	"github.com/outrider-run/outrider/runner/internal/run"
@@ -20,19 +21,19 @@ import (
 // execute runs what was prepared, recorded, in its place, which it leaves. The plugin
 // starts while the ledger is asked, and is told to begin when the run may. tidy is for
 // after the outcome was delivered.
-func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r runRequest, p *prepared, at *place, t *talk) (o run.Outcome, tidy func(), err error) {
+func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r runRequest, p *prepared, at *invoke.Place, t *talk) (o run.Outcome, tidy func(), err error) {
 	tidy = func() {}
-	rec := a.newRecorder(id, r, p, at.state, t)
+	rec := a.newRecorder(id, r, p, at.State, t)
 	if err := rec.record(ctx, r.engine, at.Live); err != nil {
-		at.leave()
+		at.Leave()
 		return o, tidy, err
 	}
-	artifacts := at.state.Artifacts(id)
+	artifacts := at.State.Artifacts(id)
 	if shared := p.opened.config.ArtifactsDir; shared != "" {
 		artifacts = filepath.Join(shared, id)
 	}
 	x := &run.Plugin{
-		Options: launchOptions(p, at, r.engine),
+		Options: invoke.LaunchOptions(p.entry, at, environ(r.engine), p.opened.config, stopBudget(r.engine)),
 		Start: &taskv1.Start{
 			RunId: id, Component: r.name, Params: p.params,
 			Caller: callerOf(r.engine), TempDir: at.Path, ArtifactDir: artifacts,
@@ -49,27 +50,15 @@ func (a *app) execute(ctx context.Context, kill <-chan struct{}, id string, r ru
 			t.say(hclog.Warn, "attempt %d: %s; next in %s", o.Attempts, o.Line(), wait.Round(time.Millisecond))
 		})
 		if o.State != run.Waiting {
-			at.clear() // while the end is recorded
+			at.ClearSoon() // while the end is recorded
 		}
 		if r.judge != nil {
 			o = r.judge(o)
 		}
 		return o
 	}, p.redact)
-	at.leave()
+	at.Leave()
 	return o, func() { rec.close(ctx) }, err
-}
-
-// launchOptions are how every component's plugin is started and stopped.
-func launchOptions(p *prepared, at *place, e engine.Engine) launch.Options {
-	return launch.Options{
-		Command: launch.Command{Path: p.entry.Plugin, Args: p.entry.Args},
-		Dir:     at.Path, Live: at.Live,
-		Env:          launch.Environ(environ(e), p.opened.config.PluginEnv),
-		StartTimeout: p.opened.config.StartTimeout,
-		Stop:         stopBudget(e),
-		Log:          hclog.NewNullLogger(),
-	}
 }
 
 // environ is the host's, with what a flag or a task's parameter says of the engine's

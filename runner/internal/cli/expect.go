@@ -3,6 +3,8 @@ package cli
 import (
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/netresearch/go-cron"
 )
 
@@ -12,7 +14,7 @@ import (
 func nextDue(expr, zone string, now time.Time) (time.Time, error) {
 	if expr == "" {
 		if zone != "" {
-			return time.Time{}, usage("--tz is the zone of --expect, which is missing")
+			return time.Time{}, term.Usage("--tz is the zone of --expect, which is missing")
 		}
 		return time.Time{}, nil
 	}
@@ -20,7 +22,7 @@ func nextDue(expr, zone string, now time.Time) (time.Time, error) {
 	if zone != "" {
 		var err error
 		if loc, err = time.LoadLocation(zone); err != nil {
-			return time.Time{}, usage("--tz %q: want a time zone, such as Asia/Tokyo", zone)
+			return time.Time{}, term.Usage("--tz %q: want a time zone, such as Asia/Tokyo", zone)
 		}
 	}
 	parser, err := cron.TryNewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.DowOrDom | cron.Descriptor)
@@ -29,7 +31,7 @@ func nextDue(expr, zone string, now time.Time) (time.Time, error) {
 	}
 	s, err := parser.Parse(expr)
 	if err != nil {
-		return time.Time{}, usage("--expect %q: %w; want a crontab's five fields, such as '*/30 * * * *'", expr, err)
+		return time.Time{}, term.Usage("--expect %q: %w; want a crontab's five fields, such as '*/30 * * * *'", expr, err)
 	}
 	return s.Next(now.In(loc)), nil
 }

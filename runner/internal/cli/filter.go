@@ -7,10 +7,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/oklog/ulid/v2"
 	"github.com/urfave/cli/v2"
 
-	"github.com/outrider-run/outrider/runner/internal/config"
 	"github.com/outrider-run/outrider/runner/internal/ledger"
 	"github.com/outrider-run/outrider/runner/internal/run"
 )
@@ -51,61 +52,34 @@ func parseFilter(c *cli.Context, now time.Time) (f ledger.Filter, err error) {
 			for _, s := range allStates() {
 				names = append(names, string(s))
 			}
-			return f, usage("--state %q: want %s", name, join(names, "or"))
+			return f, term.Usage("--state %q: want %s", name, term.Join(names, "or"))
 		}
 		f.States = append(f.States, s)
 	}
 	for _, text := range c.StringSlice("label") {
 		name, value, ok := strings.Cut(text, "=")
 		if !ok || name == "" {
-			return f, usage("--label %q: want NAME=VALUE", text)
+			return f, term.Usage("--label %q: want NAME=VALUE", text)
 		}
 		if f.Labels == nil {
 			f.Labels = map[string]string{}
 		}
 		if other, twice := f.Labels[name]; twice && other != value {
-			return f, usage("--label %s: it cannot be %q and %q", name, other, value)
+			return f, term.Usage("--label %s: it cannot be %q and %q", name, other, value)
 		}
 		f.Labels[name] = value
 	}
 	for flag, to := range map[string]*time.Time{"since": &f.Since, "until": &f.Until} {
 		if text := c.String(flag); text != "" {
-			if *to, err = parseMoment(text, now); err != nil {
-				return f, usage("--%s %q: %w", flag, text, err)
+			if *to, err = term.Moment(text, now); err != nil {
+				return f, term.Usage("--%s %q: %w", flag, text, err)
 			}
 		}
 	}
 	if !f.Until.IsZero() && !f.Since.Before(f.Until) {
-		return f, usage("--since %s is not before --until %s", c.String("since"), c.String("until"))
+		return f, term.Usage("--since %s is not before --until %s", c.String("since"), c.String("until"))
 	}
 	return f, nil
-}
-
-// parseMoment reads a time as people write it, in the time zone of now: 02:00 is the
-// last such time, 2026-01-02 its midnight, 2h or 3d is ago.
-func parseMoment(text string, now time.Time) (time.Time, error) {
-	for _, layout := range []string{"15:04", "15:04:05"} {
-		clock, err := time.Parse(layout, text)
-		if err != nil {
-			continue
-		}
-		day := func(back int) time.Time {
-			return time.Date(now.Year(), now.Month(), now.Day()-back, clock.Hour(), clock.Minute(), clock.Second(), 0, now.Location())
-		}
-		if today := day(0); !today.After(now) {
-			return today, nil
-		}
-		return day(1), nil
-	}
-	for _, layout := range []string{"2006-01-02", "2006-01-02 15:04", "2006-01-02 15:04:05", time.RFC3339} {
-		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
-			return t, nil
-		}
-	}
-	if d, err := config.ParseAge(text); err == nil {
-		return now.Add(-d), nil
-	}
-	return time.Time{}, errors.New("want 02:00, 2026-01-02, 2026-01-02T03:04:05Z, or ago such as 2h or 3d")
 }
 
 // findRun looks up a run by the beginning of its id.
@@ -113,7 +87,7 @@ func findRun(ctx context.Context, b *book, start string) (ledger.Run, error) {
 	r, err := b.Find(ctx, start)
 	switch {
 	case errors.Is(err, ledger.ErrNoRun), errors.Is(err, ledger.ErrAmbiguous):
-		return r, usage("%w; see outrider runs list", err)
+		return r, term.Usage("%w; see outrider runs list", err)
 	case err != nil:
 		return r, host(err)
 	}
@@ -152,24 +126,24 @@ func filtered(c *cli.Context) bool {
 }
 
 func selectFiltered(ctx context.Context, b *book, c *cli.Context, f ledger.Filter) ([]ledger.Run, error) {
-	ids, err := args(c, 0, len(c.Args().Slice()), "the runs' ids")
+	ids, err := term.Args(c, 0, len(c.Args().Slice()), "the runs' ids")
 	if err != nil {
 		return nil, err
 	}
 	most, bounded := c.Int("at-most"), c.IsSet("at-most")
 	switch {
 	case bounded && most < 0:
-		return nil, usage("--at-most cannot be negative")
+		return nil, term.Usage("--at-most cannot be negative")
 	case len(ids) > 0 && filtered(c):
-		return nil, usage("want ids or filters such as --state, not both")
+		return nil, term.Usage("want ids or filters such as --state, not both")
 	case len(ids) > 0:
 		runs, err := findRuns(ctx, b, ids)
 		if err == nil && bounded && len(runs) > most {
-			err = usage("these are %d runs, more than --at-most %d: nothing was done", len(runs), most)
+			err = term.Usage("these are %d runs, more than --at-most %d: nothing was done", len(runs), most)
 		}
 		return runs, err
 	case !filtered(c):
-		return nil, usage("which runs? give ids, or filters such as --state and --since; see %s --help", helpName(c))
+		return nil, term.Usage("which runs? give ids, or filters such as --state and --since; see %s --help", term.HelpName(c))
 	}
 	if bounded {
 		n, err := b.Count(ctx, f)
@@ -177,7 +151,7 @@ func selectFiltered(ctx context.Context, b *book, c *cli.Context, f ledger.Filte
 			return nil, host(err)
 		}
 		if n > most {
-			return nil, usage("%d runs match, more than --at-most %d: nothing was done", n, most)
+			return nil, term.Usage("%d runs match, more than --at-most %d: nothing was done", n, most)
 		}
 	}
 	runs, err := b.List(ctx, f)

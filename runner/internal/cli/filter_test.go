@@ -8,32 +8,6 @@ import (
 	"github.com/outrider-run/outrider/runner/internal/run"
 )
 
-func TestParseMoment(t *testing.T) {
-	zone := time.FixedZone("here", 9*3600)
-	now := time.Date(2026, 3, 1, 1, 30, 0, 0, zone)
-	for text, want := range map[string]time.Time{
-		"01:30":                     now,
-		"01:31":                     time.Date(2026, 2, 28, 1, 31, 0, 0, zone),
-		"00:05:06":                  time.Date(2026, 3, 1, 0, 5, 6, 0, zone),
-		"2026-01-02":                time.Date(2026, 1, 2, 0, 0, 0, 0, zone),
-		"2026-01-02 03:04":          time.Date(2026, 1, 2, 3, 4, 0, 0, zone),
-		"2026-01-02T03:04:05Z":      time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
-		"2026-01-02T03:04:05-05:00": time.Date(2026, 1, 2, 8, 4, 5, 0, time.UTC),
-		"2h":                        now.Add(-2 * time.Hour),
-		"3d":                        now.AddDate(0, 0, -3),
-		"1d12h":                     now.Add(-36 * time.Hour),
-	} {
-		if got, err := parseMoment(text, now); err != nil || !got.Equal(want) {
-			t.Errorf("%s: %s, %v, want %s", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"25:00", "yesterday", "2026-13-01", "-2h", "3", "2026-01-02T03:04:05"} {
-		if got, err := parseMoment(text, now); err == nil {
-			t.Errorf("%q is taken for %s", text, got)
-		}
-	}
-}
-
 func TestWorst(t *testing.T) {
 	one := func(state run.State, code int) ledger.Run { return ledger.Run{State: state, ExitCode: code} }
 	ok, skipped, failed := one(run.Success, 0), one(run.Skipped, 99), one(run.Failed, 1)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -47,7 +49,7 @@ func (a *app) helpAll(root *cli.Context) error {
 		return err
 	}
 	fmt.Fprint(a.Out, "\nWHICH WORD ACTS ON WHAT:\n")
-	return a.printTable([]string{"   WORD", "ACTS ON"}, [][]string{
+	return term.Table(a.Out, []string{"   WORD", "ACTS ON"}, [][]string{
 		{"   run, exec, sh", "one new run: of a component, of a command, of a shell's script"},
 		{"   py, rb", "one new run of a component: a task of Digdag's py> or rb>"},
 		{"   interp", "one new run of Digdag's own py> or rb>, on an interpreter that fits"},

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"strings"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/bridge"
@@ -49,7 +51,7 @@ func (a *app) ownCall() (call bridge.Call, known bool) {
 }
 
 func (a *app) interpUsage(c *cli.Context, err error, sub bool) error {
-	err = onUsage(c, err, sub)
+	err = term.OnUsage(c, err, sub)
 	if call, known := a.ownCall(); known {
 		return a.failed(call, err)
 	}
@@ -59,7 +61,7 @@ func (a *app) interpUsage(c *cli.Context, err error, sub bool) error {
 // interpret runs what stands behind the requirement on what meets it.
 func (a *app) interpret(c *cli.Context, call bridge.Call, known bool) error {
 	if c.Args().Len() < 2 {
-		return usage("which interpreter, for what? in a .dig file: python: [outrider, interp, 'python>=3.11']")
+		return term.Usage("which interpreter, for what? in a .dig file: python: [outrider, interp, 'python>=3.11']")
 	}
 	from := anyone()
 	if known {
@@ -74,7 +76,7 @@ func (a *app) interpret(c *cli.Context, call bridge.Call, known bool) error {
 		return err
 	}
 	if r.once || r.onceKey != "" {
-		return usage("--once: a task that is not run again has no outputs here; it is for components, under outrider py and rb")
+		return term.Usage("--once: a task that is not run again has no outputs here; it is for components, under outrider py and rb")
 	}
 	r.noClaim = true // the same holds for a copy that joins the first
 	path, err := a.interpreter(c, c.Args().First())
@@ -108,7 +110,7 @@ func askInterpreter(ctx context.Context, plugin, want string) (string, error) {
 	case err == nil:
 		return strings.TrimSuffix(string(out), "\n"), nil
 	case errors.As(err, &ended) && ended.Exited() && said != "":
-		return "", &exit{exitUsage, errors.New(said)}
+		return "", &term.Exit{Code: term.Misused, Err: errors.New(said)}
 	default:
 		return "", broken(err)
 	}

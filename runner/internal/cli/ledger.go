@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
 	"github.com/outrider-run/outrider/runner/internal/config"
 	"github.com/outrider-run/outrider/runner/internal/ledger"
 	"github.com/outrider-run/outrider/runner/internal/state"
@@ -21,7 +22,7 @@ type book struct {
 func openBook(ctx context.Context, configFile string) (*book, error) {
 	cfg, err := config.Load(configFile, os.Getenv)
 	if err != nil {
-		return nil, &exit{exitUsage, err}
+		return nil, &term.Exit{Code: term.Misused, Err: err}
 	}
 	d, err := state.Open(os.Getenv)
 	if err != nil {
@@ -43,7 +44,7 @@ func openBook(ctx context.Context, configFile string) (*book, error) {
 func ledgerURL(cfg config.Config, d state.Dir) (string, error) {
 	if url := os.Getenv("OUTRIDER_LEDGER"); url != "" {
 		if err := config.CheckLedger(url); err != nil {
-			return "", usage("OUTRIDER_LEDGER: %w", err)
+			return "", term.Usage("OUTRIDER_LEDGER: %w", err)
 		}
 		return url, nil
 	}

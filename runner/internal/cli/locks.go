@@ -7,13 +7,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/ledger"
 )
 
 func (a *app) locks() *cli.Command {
-	return group("locks", "list locks, take one from its holder",
+	return term.Group("outrider", "locks", "list locks, take one from its holder",
 		"A lock (run --lock NAME) is held by one run at a time.\n\n"+
 			"  outrider locks list\n"+
 			"  outrider locks release --yes warehouse",
@@ -24,15 +26,15 @@ func (a *app) locksList() *cli.Command {
 	return &cli.Command{
 		Name: "list", Usage: "list locks that are held or waited for",
 		Description: "  outrider locks list --format json",
-		Flags:       []cli.Flag{formatFlag("table", "json"), configFlag()},
+		Flags:       []cli.Flag{term.FormatFlag("table", "json"), configFlag()},
 		Action: a.listing("list", (*ledger.Ledger).Locks, "no lock is held or waited for",
 			[]string{"LOCK", "SCOPE", "HOLDER", "HOST", "PID", "SINCE", "WAITERS"}, func(b *book, r ledger.Resource) [][]string {
 				h := []string{"", "", "", ""}
 				if len(r.Holders) > 0 {
 					x := r.Holders[0]
-					h = []string{x.Run, x.Host, fmt.Sprint(x.PID), clock(x.Since)}
+					h = []string{x.Run, x.Host, fmt.Sprint(x.PID), term.Clock(x.Since)}
 				}
-				return [][]string{append(append([]string{printable(r.Name), b.scope()}, h...), fmt.Sprint(len(r.Waiters)))}
+				return [][]string{append(append([]string{term.Printable(r.Name), b.scope()}, h...), fmt.Sprint(len(r.Waiters)))}
 			}),
 	}
 }
@@ -67,15 +69,15 @@ func (a *app) listingOf(
 	header []string, rows func(*book, ledger.Resource) [][]string,
 ) cli.ActionFunc {
 	return onBook(func(ctx context.Context, b *book, c *cli.Context) error {
-		format, err := format(c, "table", "json")
+		format, err := term.Format(c, "table", "json")
 		if err != nil {
 			return err
 		}
-		if _, err := args(c, 0, most, verb); err != nil {
+		if _, err := term.Args(c, 0, most, verb); err != nil {
 			return err
 		}
 		all, err := read(ctx, b, c)
-		var misused *exit
+		var misused *term.Exit
 		if errors.As(err, &misused) {
 			return err
 		}
@@ -89,7 +91,7 @@ func (a *app) listingOf(
 				r.Holders, r.Waiters = append([]ledger.Holder{}, r.Holders...), append([]ledger.Holder{}, r.Waiters...)
 				out[i] = scoped{r, b.scope()}
 			}
-			return a.printJSON(out)
+			return term.JSON(a.Out, out)
 		}
 		if len(all) == 0 {
 			a.say("%s", none)
@@ -99,7 +101,7 @@ func (a *app) listingOf(
 		for _, r := range all {
 			table = append(table, rows(b, r)...)
 		}
-		return a.printTable(header, table)
+		return term.Table(a.Out, header, table)
 	})
 }
 
@@ -121,7 +123,7 @@ func (a *app) locksRelease() *cli.Command {
 }
 
 func (a *app) releaseLock(ctx context.Context, b *book, c *cli.Context) error {
-	got, err := args(c, 1, 1, "the lock's name")
+	got, err := term.Args(c, 1, 1, "the lock's name")
 	if err != nil {
 		return err
 	}
@@ -132,12 +134,12 @@ func (a *app) releaseLock(ctx context.Context, b *book, c *cli.Context) error {
 	}
 	i := slices.IndexFunc(locks, func(r ledger.Resource) bool { return r.Name == name && len(r.Holders) > 0 })
 	if i < 0 {
-		return &exit{1, fmt.Errorf("nobody holds the lock %q; see outrider locks list", name)}
+		return &term.Exit{Code: 1, Err: fmt.Errorf("nobody holds the lock %q; see outrider locks list", name)}
 	}
 	lock := locks[i]
 	var holders []string
 	for _, h := range lock.Holders {
-		holders = append(holders, holderText(h)+" since "+clock(h.Since))
+		holders = append(holders, holderText(h)+" since "+term.Clock(h.Since))
 	}
 	if err := a.sure(c, fmt.Sprintf("this takes the lock %q from run %s, which may still work", name, strings.Join(holders, " and "))); err != nil {
 		return err

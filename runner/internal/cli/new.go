@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/scaffold"
@@ -20,12 +22,12 @@ func (a *app) newPlugin() *cli.Command {
 			Description: "  outrider new plugin weather\n\n" +
 				"In Outrider's checkout it goes to plugins/NAME, where `make build` finds it; elsewhere to\n" +
 				"outrider-plugin-NAME below the current folder, as a module of its own unless it is in one.",
-			OnUsageError: onUsage,
+			OnUsageError: term.OnUsage,
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "sdk", Usage: "build against the checkout of Outrider in `DIR`"},
 			},
 			Action: func(c *cli.Context) error {
-				got, err := args(c, 1, 1, "the plugin's NAME")
+				got, err := term.Args(c, 1, 1, "the plugin's NAME")
 				if err != nil {
 					return err
 				}
@@ -33,7 +35,7 @@ func (a *app) newPlugin() *cli.Command {
 			},
 		}},
 		Action: func(c *cli.Context) error {
-			return usage("say what to make: outrider new plugin NAME")
+			return term.Usage("say what to make: outrider new plugin NAME")
 		},
 	}
 }
@@ -48,14 +50,14 @@ func (a *app) writePlugin(name, sdk string) error {
 			return host(err)
 		}
 		if scaffold.Checkout(sdk) != sdk {
-			return usage("--sdk %s is no checkout of Outrider (its go.mod names another module or is not there)", sdk)
+			return term.Usage("--sdk %s is no checkout of Outrider (its go.mod names another module or is not there)", sdk)
 		}
 	} else if exe, err := os.Executable(); err == nil {
 		sdk = scaffold.Checkout(filepath.Dir(exe))
 	}
 	w, err := scaffold.New(scaffold.Plugin{Name: name, Dir: wd, SDK: sdk, Version: a.build.Version})
 	if err != nil {
-		return usage("%w", err)
+		return term.Usage("%w", err)
 	}
 	fmt.Fprintf(a.Err, "outrider: wrote %s (%s)\n", w.Dir, strings.Join(w.Files, ", "))
 	rel, err := filepath.Rel(wd, w.Dir)

@@ -4,13 +4,15 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/ledger"
 )
 
 func (a *app) once() *cli.Command {
-	return group("once", "list what is not run again, forget it",
+	return term.Group("outrider", "once", "list what is not run again, forget it",
 		"A once-key (run --once, --once-key) has one recorded success; calls with the key then run\n"+
 			"nothing and take its result.\n\n"+
 			"  outrider once list\n"+
@@ -22,14 +24,14 @@ func (a *app) onceList() *cli.Command {
 	return &cli.Command{
 		Name: "list", Usage: "list once-keys with their success, or who runs", ArgsUsage: "[BEGINNING]",
 		Description: "  outrider once list load-2026-01\n  outrider once list --limit 0 --format json",
-		Flags:       []cli.Flag{&cli.IntFlag{Name: "limit", Usage: "at most `N` keys, by name; 0: all", Value: 50}, formatFlag("table", "json"), configFlag()},
+		Flags:       []cli.Flag{&cli.IntFlag{Name: "limit", Usage: "at most `N` keys, by name; 0: all", Value: 50}, term.FormatFlag("table", "json"), configFlag()},
 		Action: a.listingOf("the beginning of the keys", 1, a.keys, "there is no such once-key with a success or a run",
 			[]string{"KEY", "SUCCEEDED", "RUN", "RUNNING", "WAITERS"}, func(_ *book, r ledger.Resource) [][]string {
 				running := ""
 				if len(r.Holders) > 0 {
 					running = holderText(r.Holders[0])
 				}
-				return [][]string{{printable(r.Name), clock(r.Ended), r.Result, running, fmt.Sprint(len(r.Waiters))}}
+				return [][]string{{term.Printable(r.Name), term.Clock(r.Ended), r.Result, running, fmt.Sprint(len(r.Waiters))}}
 			}),
 	}
 }
@@ -37,7 +39,7 @@ func (a *app) onceList() *cli.Command {
 func (a *app) keys(ctx context.Context, b *book, c *cli.Context) ([]ledger.Resource, error) {
 	limit, more := c.Int("limit"), 1
 	if limit < 0 {
-		return nil, usage("--limit %d: want 0 or more", limit)
+		return nil, term.Usage("--limit %d: want 0 or more", limit)
 	}
 	if limit == 0 {
 		more = 0
@@ -56,7 +58,7 @@ func (a *app) onceForget() *cli.Command {
 		Description: "  outrider once forget load-2026-01-02\n\nThe run stays in the record. A run with the key that goes on is not touched.",
 		Flags:       []cli.Flag{configFlag()},
 		Action: onBook(func(ctx context.Context, b *book, c *cli.Context) error {
-			keys, err := args(c, 1, max(1, c.Args().Len()), "the key")
+			keys, err := term.Args(c, 1, max(1, c.Args().Len()), "the key")
 			if err != nil {
 				return err
 			}
@@ -74,7 +76,7 @@ func (a *app) onceForget() *cli.Command {
 				}
 			}
 			if missing > 0 {
-				return &exit{1, fmt.Errorf("%s had no success to forget; see outrider once list", count(missing, "key"))}
+				return &term.Exit{Code: 1, Err: fmt.Errorf("%s had no success to forget; see outrider once list", count(missing, "key"))}
 			}
 			return nil
 		}),

@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync/atomic"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/engine"
@@ -45,7 +47,7 @@ type caller struct {
 func parseEngine(c *cli.Context, from caller) (engine.Engine, orphan, error) {
 	name, err := engine.Parse(c.String("engine"))
 	if err != nil {
-		return engine.Engine{}, orphan{}, usage("--%w", err)
+		return engine.Engine{}, orphan{}, term.Usage("--%w", err)
 	}
 	from.engine = cmp.Or(name, from.engine)
 	if url := c.String("digdag-endpoint"); url != "" {
@@ -59,7 +61,7 @@ func parseEngine(c *cli.Context, from caller) (engine.Engine, orphan, error) {
 	}
 	o := orphan{policy: c.String("on-orphan"), joins: new(atomic.Bool)}
 	if o.policy != "" && o.policy != orphanStop && o.policy != orphanFinish {
-		return engine.Engine{}, orphan{}, usage("--on-orphan %q: want stop or finish", o.policy)
+		return engine.Engine{}, orphan{}, term.Usage("--on-orphan %q: want stop or finish", o.policy)
 	}
 	return detect(from), o, nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/outrider-run/outrider/runner/internal/catalog"
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
 	"github.com/outrider-run/outrider/runner/internal/params"
 	"github.com/outrider-run/outrider/sdk/manifest"
 )
@@ -42,7 +43,7 @@ func (a *app) describePage(e catalog.Entry) error {
 			strings.TrimSpace(x.Doc), call, verb, call, verb, strconv.Quote(call))
 	}
 	_, err = fmt.Fprint(a.Out, page.String())
-	return undeliverable(err)
+	return term.Undeliverable(err)
 }
 
 // markdownTable is a table of properties; "" when there are none.

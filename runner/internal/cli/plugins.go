@@ -3,9 +3,12 @@ package cli
 import (
 	"fmt"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/catalog"
+	"github.com/outrider-run/outrider/runner/internal/invoke"
 )
 
 func (a *app) plugins() *cli.Command {
@@ -19,27 +22,27 @@ func (a *app) plugins() *cli.Command {
 			"While a lock file is there, `outrider run` refuses whatever differs from it.",
 		Subcommands: []*cli.Command{
 			{
-				Name: "lock", Usage: "write the lock file", Flags: flags, OnUsageError: onUsage,
+				Name: "lock", Usage: "write the lock file", Flags: flags, OnUsageError: term.OnUsage,
 				Description: "  outrider plugins lock",
 				Action:      a.pluginsLock,
 			},
 			{
-				Name: "verify", Usage: "compare the plugins with the lock file", Flags: flags, OnUsageError: onUsage,
+				Name: "verify", Usage: "compare the plugins with the lock file", Flags: flags, OnUsageError: term.OnUsage,
 				Description: "  outrider plugins verify",
 				Action:      a.pluginsVerify,
 			},
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Len() > 0 {
-				return usage("there is no `outrider plugins %s`: want lock or verify", c.Args().First())
+				return term.Usage("there is no `outrider plugins %s`: want lock or verify", c.Args().First())
 			}
-			return usage("say what to do: outrider plugins lock, or outrider plugins verify")
+			return term.Usage("say what to do: outrider plugins lock, or outrider plugins verify")
 		},
 	}
 }
 
 func (a *app) openLocked(c *cli.Context) (*opened, error) {
-	if _, err := args(c, 0, 0, c.Command.Name); err != nil {
+	if _, err := term.Args(c, 0, 0, c.Command.Name); err != nil {
 		return nil, err
 	}
 	o, err := a.openUnlocked(parseSetup(c), c.String("lock-file"))
@@ -47,7 +50,7 @@ func (a *app) openLocked(c *cli.Context) (*opened, error) {
 		return nil, err
 	}
 	if o.lockPath == "" {
-		return nil, usage("no place for the lock file: neither a config file nor a home folder; use --lock-file")
+		return nil, term.Usage("no place for the lock file: neither a config file nor a home folder; use --lock-file")
 	}
 	return o, nil
 }
@@ -73,12 +76,12 @@ func (a *app) pluginsVerify(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	l, err := readLock(o.lockPath)
+	l, err := invoke.ReadLock(o.lockPath)
 	if err != nil {
-		return err
+		return broken(err)
 	}
 	if l == nil {
-		return usage("there is no lock file %s; write it with: outrider plugins lock", o.lockPath)
+		return term.Usage("there is no lock file %s; write it with: outrider plugins lock", o.lockPath)
 	}
 	differences, err := o.catalog.Verify(c.Context, *l)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/mattn/go-isatty"
 
 	"github.com/outrider-run/outrider/runner/internal/catalog"
@@ -43,7 +45,7 @@ func (o *opened) find(ctx context.Context, name string) (catalog.Entry, error) {
 				return e, o.differs(err)
 			}
 		}
-		return e, usage("%w", err)
+		return e, term.Usage("%w", err)
 	case err != nil:
 		return e, broken(err)
 	}
@@ -102,7 +104,7 @@ func (a *app) prepare(ctx context.Context, r runRequest) (*prepared, error) {
 func badParams(err error, name string) error {
 	var p *params.Problems
 	if errors.As(err, &p) {
-		return usage("%s: %w\nsee outrider run %s --help", name, err, name)
+		return term.Usage("%s: %w\nsee outrider run %s --help", name, err, name)
 	}
 	return broken(fmt.Errorf("%s: the component's parameter schema is no good: %w", name, err))
 }
@@ -127,14 +129,14 @@ func (a *app) readParams(ctx context.Context, r runRequest) ([]byte, error) {
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, usage("--params: %w", err)
+			return nil, term.Usage("--params: %w", err)
 		}
 		defer func() { _ = f.Close() }()
 		in = f
 	}
 	text, err := params.ReadAll(ctx, in, protocol.MaxParams)
 	if err != nil {
-		return nil, usage("--params %s: %w", file, err)
+		return nil, term.Usage("--params %s: %w", file, err)
 	}
 	if text == nil {
 		text = []byte{}
@@ -150,7 +152,7 @@ func (a *app) dryRun(name string, r params.Resolved) error {
 	}
 	fmt.Fprintf(a.Err, "outrider: %s was not run (--dry-run)\n", name)
 	_, err := fmt.Fprintf(a.Out, "%s\n", r.Redacted())
-	return undeliverable(err)
+	return term.Undeliverable(err)
 }
 
 // confirm asks before a destructive component runs.
@@ -159,12 +161,12 @@ func (a *app) confirm(e catalog.Entry, yes bool) error {
 		return nil
 	}
 	if !isatty.IsTerminal(a.In.Fd()) {
-		return usage("%s is destructive: say --yes before its name to run it", e.Component.Name)
+		return term.Usage("%s is destructive: say --yes before its name to run it", e.Component.Name)
 	}
 	if a.agreed(e.Component.Name + " is destructive: " + firstLine(e.Component.Doc) + "\nRun it?") {
 		return nil
 	}
-	return usage("%s was not run", e.Component.Name)
+	return term.Usage("%s was not run", e.Component.Name)
 }
 
 // componentHelp is `outrider run COMPONENT --help`.
@@ -184,10 +186,10 @@ func (a *app) componentHelp(e catalog.Entry) error {
 		rows[i] = []string{"--" + s.Flag, s.Type, def, what(s)}
 	}
 	if len(rows) > 0 {
-		if err := a.printTable([]string{"FLAG", "TYPE", "DEFAULT", "WHAT IT IS"}, rows); err != nil {
+		if err := term.Table(a.Out, []string{"FLAG", "TYPE", "DEFAULT", "WHAT IT IS"}, rows); err != nil {
 			return err
 		}
 	}
 	_, err = fmt.Fprintf(a.Out, "\nThe host's flags: outrider run --help. More on the component: outrider describe %s\n", name)
-	return undeliverable(err)
+	return term.Undeliverable(err)
 }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
 	"github.com/outrider-run/outrider/runner/internal/config"
 	"github.com/outrider-run/outrider/runner/internal/engine"
 	"github.com/outrider-run/outrider/runner/internal/journal"
@@ -106,7 +107,7 @@ func (r *recorder) begin(ctx context.Context, e engine.Engine) error {
 		r.joins.Store(r.answer.Verdict == ledger.Granted && r.entry.Joinable())
 		return nil
 	case misused(err):
-		return &exit{exitUsage, err}
+		return &term.Exit{Code: term.Misused, Err: err}
 	case r.ask.required:
 		return host(fmt.Errorf("nothing was run: %w", err))
 	}
@@ -160,21 +161,21 @@ func (r *recorder) fill(e engine.Engine) error {
 	// In a shared ledger dev and prod are told apart by their instances' names.
 	told := !shared || instance != ""
 	if r.ask.scope == "cluster" && !shared {
-		return usage("--scope cluster: the ledger is a file, so claims hold on this host alone; set ledger: postgres://… in outrider.yml")
+		return term.Usage("--scope cluster: the ledger is a file, so claims hold on this host alone; set ledger: postgres://… in outrider.yml")
 	}
 	// A container of the task's own has a folder of its own, and it ends with the task.
 	alone := e.Contained && !shared && r.ask.scope != "host"
 	if alone && (r.ask.once || r.ask.onceKey != "" || len(r.ask.claims) > 0) {
-		return usage("the task runs in a container of its own (docker:), and the ledger is a file in it, so the claim would hold for nobody else; " +
+		return term.Usage("the task runs in a container of its own (docker:), and the ledger is a file in it, so the claim would hold for nobody else; " +
 			"set ledger: postgres://… in outrider.yml, or say --scope host where the state folder is mounted from this host")
 	}
 	key, err := ledger.DefaultKey(rec.Caller, rec.Component, rec.Params)
 	if r.ask.once {
 		if err != nil {
-			return usage("--once: %w; outside of Digdag and Airflow name one: --once-key KEY", err)
+			return term.Usage("--once: %w; outside of Digdag and Airflow name one: --once-key KEY", err)
 		}
 		if !told {
-			return usage("--once: the ledger is shared, so a key needs this installation's name: set instance: in outrider.yml, or OUTRIDER_INSTANCE")
+			return term.Usage("--once: the ledger is shared, so a key needs this installation's name: set instance: in outrider.yml, or OUTRIDER_INSTANCE")
 		}
 		q.Once = key
 	}

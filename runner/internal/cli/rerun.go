@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync/atomic"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/hashicorp/go-hclog"
 	"github.com/urfave/cli/v2"
 
@@ -41,7 +43,7 @@ func (a *app) runsResume() *cli.Command {
 			"As rerun, but the component gets the last checkpoint that the run has stored.",
 		Flags: againFlags(),
 		Action: onBook(func(ctx context.Context, b *book, c *cli.Context) error {
-			got, err := args(c, 1, 1, "the run's id")
+			got, err := term.Args(c, 1, 1, "the run's id")
 			if err != nil {
 				return err
 			}
@@ -50,10 +52,10 @@ func (a *app) runsResume() *cli.Command {
 				return err
 			}
 			if r.Checkpoint == nil {
-				return usage("run %s has stored no checkpoint; see outrider runs rerun", r.ID)
+				return term.Usage("run %s has stored no checkpoint; see outrider runs rerun", r.ID)
 			}
 			if !r.Ended() || r.State == run.Success {
-				return usage("run %s is %s: there is nothing to resume", r.ID, r.State)
+				return term.Usage("run %s is %s: there is nothing to resume", r.ID, r.State)
 			}
 			return a.again(ctx, b, c, r, r.Checkpoint)
 		}),
@@ -79,7 +81,7 @@ func (a *app) rerun(ctx context.Context, b *book, c *cli.Context) error {
 	}
 	for _, r := range runs {
 		if !r.Ended() {
-			return usage("run %s is %s; wait for its end or cancel it first", r.ID, r.State)
+			return term.Usage("run %s is %s; wait for its end or cancel it first", r.ID, r.State)
 		}
 	}
 	if filtered(c) && len(runs) > 0 {
@@ -93,16 +95,16 @@ func (a *app) rerun(ctx context.Context, b *book, c *cli.Context) error {
 		if len(runs) == 1 {
 			return err
 		}
-		var e *exit
-		if errors.As(err, &e) && e.err != nil {
-			a.say("%s: %v", r.ID, e.err)
+		var e *term.Exit
+		if errors.As(err, &e) && e.Err != nil {
+			a.say("%s: %v", r.ID, e.Err)
 		}
 		if err != nil {
 			failed++
 		}
 	}
 	if failed > 0 {
-		return &exit{1, fmt.Errorf("%d of %s failed again", failed, count(len(runs), "run"))}
+		return &term.Exit{Code: 1, Err: fmt.Errorf("%d of %s failed again", failed, count(len(runs), "run"))}
 	}
 	return nil
 }
@@ -122,10 +124,10 @@ func (a *app) again(ctx context.Context, b *book, c *cli.Context, r ledger.Run, 
 		}, a.deliver)
 	}
 	if len(c.StringSlice("set")) > 0 {
-		return usage("--set: run %s is of a command, which has no parameters", r.ID)
+		return term.Usage("--set: run %s is of a command, which has no parameters", r.ID)
 	}
 	if r.Caller.Delivery != "" && r.Component == "sh" {
-		return usage("run %s is a sh> task, whose script is gone; retry it in Digdag", r.ID)
+		return term.Usage("run %s is a sh> task, whose script is gone; retry it in Digdag", r.ID)
 	}
 	var was struct{ Argv []string }
 	if err := json.Unmarshal(r.Params, &was); err != nil || len(was.Argv) == 0 {
@@ -133,7 +135,7 @@ func (a *app) again(ctx context.Context, b *book, c *cli.Context, r ledger.Run, 
 	}
 	cfg, err := config.Load(c.String("config"), os.Getenv)
 	if err != nil {
-		return &exit{exitUsage, err}
+		return &term.Exit{Code: term.Misused, Err: err}
 	}
 	outcomes, err := exitCodes("", cfg)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/hashicorp/go-hclog"
 	"github.com/oklog/ulid/v2"
 	"github.com/urfave/cli/v2"
@@ -61,14 +63,14 @@ func (a *app) run() *cli.Command {
 			&cli.BoolFlag{Name: "dry-run", Usage: "show the resolved parameters and where each came from; run nothing", DisableDefaultText: true},
 			&cli.IntFlag{Name: "skip-code", Usage: "exit with `N` when the component skips", DefaultText: "99 under Airflow, else 0"},
 		}, componentFlags()...),
-		OnUsageError: onUsage,
+		OnUsageError: term.OnUsage,
 		Action: func(c *cli.Context) error {
 			r, err := parseRun(c, anyone())
 			if err != nil {
 				return err
 			}
 			if r.name == "" {
-				return usage("which component? see outrider components, and outrider run --help")
+				return term.Usage("which component? see outrider components, and outrider run --help")
 			}
 			return a.doRun(c.Context, r, a.deliver)
 		},
@@ -97,7 +99,7 @@ func parseRun(c *cli.Context, from caller) (runRequest, error) {
 	}
 	r.spec = run.Spec{Timeout: c.Duration("timeout"), IdleTimeout: c.Duration("idle-timeout"), Retries: c.Int("retries")}
 	if r.spec.Timeout < 0 || r.spec.IdleTimeout < 0 || r.spec.Retries < 0 {
-		return r, usage("--timeout, --idle-timeout and --retries cannot be negative")
+		return r, term.Usage("--timeout, --idle-timeout and --retries cannot be negative")
 	}
 	var err error
 	if r.engine, r.orphan, err = parseEngine(c, from); err != nil {
@@ -110,16 +112,16 @@ func parseRun(c *cli.Context, from caller) (runRequest, error) {
 		r.skip = r.engine.SkipCode()
 	}
 	if r.skip < 0 || r.skip > 255 {
-		return r, usage("--skip-code %d: want 0 to 255", r.skip)
+		return r, term.Usage("--skip-code %d: want 0 to 255", r.skip)
 	}
 	if r.spec.Backoff, err = run.ParseBackoff(c.String("backoff")); err != nil {
-		return r, usage("--%w", err)
+		return r, term.Usage("--%w", err)
 	}
 	if r.format = c.String("log-format"); r.format != "text" && r.format != "json" {
-		return r, usage("--log-format %q: want text or json", r.format)
+		return r, term.Usage("--log-format %q: want text or json", r.format)
 	}
 	if r.level = hclog.LevelFromString(c.String("log-level")); r.level == hclog.NoLevel {
-		return r, usage("--log-level %q: want trace, debug, info, warn or error", c.String("log-level"))
+		return r, term.Usage("--log-level %q: want trace, debug, info, warn or error", c.String("log-level"))
 	}
 	return r, nil
 }
@@ -138,7 +140,7 @@ func (a *app) doRun(ctx context.Context, r runRequest, deliver func(string, runR
 	p, err := a.prepare(ctx, r)
 	if err != nil || p == nil {
 		if at, err := take(func(hclog.Level, string, ...any) {}); err == nil {
-			at.leave()
+			at.Leave()
 		}
 		return stopped(ctx, err)
 	}
@@ -173,14 +175,14 @@ func (a *app) deliver(id string, r runRequest, o run.Outcome, t *talk, took time
 		line = json.RawMessage("{}")
 	}
 	if line == nil {
-		return &exit{code: o.Exit(r.skip)}
+		return &term.Exit{Code: o.Exit(r.skip)}
 	}
 	if _, err := a.Out.Write(append(line, '\n')); err != nil && !written {
 		o = undelivered(o, "write the outputs to stdout: "+err.Error())
 		t.outcome(id, o, took)
 	}
 	if code := o.Exit(r.skip); code != 0 {
-		return &exit{code: code}
+		return &term.Exit{Code: code}
 	}
 	return nil
 }

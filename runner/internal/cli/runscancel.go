@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/ledger"
@@ -36,7 +38,7 @@ func (a *app) cancelRuns(ctx context.Context, b *book, c *cli.Context) error {
 	}
 	for _, s := range f.States {
 		if s != run.Waiting && s != run.Running {
-			return usage("--state %s: a run that has ended cannot be cancelled", s)
+			return term.Usage("--state %s: a run that has ended cannot be cancelled", s)
 		}
 	}
 	if len(f.States) == 0 {
@@ -79,7 +81,7 @@ func (a *app) cancelAll(ctx context.Context, b *book, runs []ledger.Run, wait bo
 		if r, err = b.Get(ctx, r.ID); err != nil {
 			return host(err)
 		}
-		a.say("run %s (%s) had ended at %s: %s", r.ID, r.Component, clock(r.EndedAt), printable(outcomeOf(r).Line()))
+		a.say("run %s (%s) had ended at %s: %s", r.ID, r.Component, term.Clock(r.EndedAt), term.Printable(outcomeOf(r).Line()))
 	}
 	for _, r := range asked {
 		if !wait {
@@ -95,7 +97,7 @@ func (a *app) cancelAll(ctx context.Context, b *book, runs []ledger.Run, wait bo
 		}
 	}
 	if late > 0 {
-		return &exit{1, fmt.Errorf("%s could not be cancelled", count(late, "run"))}
+		return &term.Exit{Code: 1, Err: fmt.Errorf("%s could not be cancelled", count(late, "run"))}
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/ledger"
@@ -24,18 +26,18 @@ func (a *app) runsList() *cli.Command {
 		Flags: append(filterFlags(),
 			&cli.IntFlag{Name: "limit", Usage: "at most `N` runs; 0: all", Value: 50},
 			&cli.StringFlag{Name: "after", Usage: "go on behind run `ID`, the last one of the page before"},
-			formatFlag("table", "json", "ndjson", "csv"), configFlag(),
+			term.FormatFlag("table", "json", "ndjson", "csv"), configFlag(),
 		),
 		Action: a.listRuns,
 	}
 }
 
 func (a *app) listRuns(c *cli.Context) error {
-	format, err := format(c, "table", "json", "ndjson", "csv")
+	format, err := term.Format(c, "table", "json", "ndjson", "csv")
 	if err != nil {
 		return err
 	}
-	if _, err := args(c, 0, 0, "list"); err != nil {
+	if _, err := term.Args(c, 0, 0, "list"); err != nil {
 		return err
 	}
 	f, err := parseFilter(c, time.Now())
@@ -44,10 +46,10 @@ func (a *app) listRuns(c *cli.Context) error {
 	}
 	limit := c.Int("limit")
 	if limit < 0 {
-		return usage("--limit %d: want 0 or more", limit)
+		return term.Usage("--limit %d: want 0 or more", limit)
 	}
 	if f.Before = c.String("after"); f.Before != "" && !isCursor(f.Before) {
-		return usage("--after %q: want the id of a run as a listing has it", f.Before)
+		return term.Usage("--after %q: want the id of a run as a listing has it", f.Before)
 	}
 	return onBook(func(ctx context.Context, b *book, _ *cli.Context) error {
 		b.reconcile(ctx)
@@ -56,7 +58,7 @@ func (a *app) listRuns(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := undeliverable(sink.end()); err != nil {
+		if err := term.Undeliverable(sink.end()); err != nil {
 			return err
 		}
 		if more {
@@ -87,7 +89,7 @@ func pages(ctx context.Context, b *book, f ledger.Filter, limit int, add func(le
 		}
 		for _, r := range runs {
 			if err := add(r); err != nil {
-				return last, false, undeliverable(err)
+				return last, false, term.Undeliverable(err)
 			}
 			last = r.ID
 		}
@@ -120,13 +122,13 @@ func (a *app) tableSink() sink {
 				a.say("there is no such run")
 				return nil
 			}
-			return a.printTable([]string{"RUN", "STATE", "COMPONENT", "ASKED", "TOOK", "CALLER", "NOTE"}, rows)
+			return term.Table(a.Out, []string{"RUN", "STATE", "COMPONENT", "ASKED", "TOOK", "CALLER", "NOTE"}, rows)
 		},
 	}
 }
 
 func runRow(r ledger.Run) []string {
-	return []string{r.ID, string(r.State), oneLine(componentText(r), 40), clock(r.AskedAt), took(r, time.Now()), oneLine(callerName(r.Caller), 60), oneLine(note(r), 80)}
+	return []string{r.ID, string(r.State), term.OneLine(componentText(r), 40), term.Clock(r.AskedAt), took(r, time.Now()), term.OneLine(callerName(r.Caller), 60), term.OneLine(note(r), 80)}
 }
 
 // componentText is a run's component, or what a command was.
@@ -158,7 +160,7 @@ func (a *app) jsonSink() sink {
 			runs = append(runs, r)
 			return nil
 		},
-		func() error { return a.printJSON(runs) },
+		func() error { return term.JSON(a.Out, runs) },
 	}
 }
 
@@ -224,14 +226,6 @@ func callerName(c ledger.Caller) string {
 	}
 	// Digdag's names of tasks begin with the workflow's.
 	return name + c.Workflow + strings.TrimPrefix(c.Task, "+"+c.Workflow)
-}
-
-// clock is a time for people, in their time zone.
-func clock(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.Local().Format("2006-01-02 15:04:05")
 }
 
 // took is how long a run has gone on, or what it waits for.

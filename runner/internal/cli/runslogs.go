@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/journal"
@@ -27,7 +29,7 @@ func (a *app) runsLogs() *cli.Command {
 			configFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			got, err := args(c, 1, 1, "the run's id")
+			got, err := term.Args(c, 1, 1, "the run's id")
 			if err != nil {
 				return err
 			}
@@ -62,7 +64,7 @@ func (a *app) printLog(ctx context.Context, b *book, r ledger.Run, follow bool) 
 	default:
 		err = journal.Read(ctx, logFile(b, r), a.printEntry)
 	}
-	var e *exit
+	var e *term.Exit
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if r.LogTail != "" {
@@ -81,7 +83,7 @@ func (a *app) printEntry(e journal.Entry) error {
 		text += "\n"
 	}
 	_, err := io.WriteString(a.Out, text)
-	return undeliverable(err)
+	return term.Undeliverable(err)
 }
 
 func (a *app) printTail(r ledger.Run) error {
@@ -89,7 +91,7 @@ func (a *app) printTail(r ledger.Run) error {
 		return nil
 	}
 	_, err := io.WriteString(a.Out, strings.TrimRight(r.LogTail, "\n")+"\n")
-	return undeliverable(err)
+	return term.Undeliverable(err)
 }
 
 // lookEvery is how often the ledger is asked whether a run has ended.

@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/dustin/go-humanize"
 	"github.com/urfave/cli/v2"
 
-	"github.com/outrider-run/outrider/runner/internal/config"
+	"github.com/outrider-run/outrider/runner/internal/age"
 	"github.com/outrider-run/outrider/runner/internal/prune"
 )
 
@@ -31,14 +33,14 @@ func (a *app) runsPrune() *cli.Command {
 }
 
 func (a *app) pruneRuns(ctx context.Context, b *book, c *cli.Context) error {
-	if _, err := args(c, 0, 0, "prune"); err != nil {
+	if _, err := term.Args(c, 0, 0, "prune"); err != nil {
 		return err
 	}
 	older := b.rule().After
 	if text := c.String("older"); c.IsSet("older") {
 		var err error
-		if older, err = config.ParseAge(text); err != nil {
-			return usage("--older %w", err)
+		if older, err = age.Parse(text); err != nil {
+			return term.Usage("--older %w", err)
 		}
 	}
 	b.reconcile(ctx)
@@ -52,8 +54,8 @@ func (a *app) pruneRuns(ctx context.Context, b *book, c *cli.Context) error {
 		return host(fmt.Errorf("%s were removed, then: %w", count(r.Runs, "run"), err))
 	}
 	_, err = fmt.Fprintf(a.Out, "%s %s that ended before %s, with %s of logs and artifacts\n",
-		did, count(r.Runs, "run"), clock(before), humanize.Bytes(uint64(r.Bytes)))
-	return undeliverable(err)
+		did, count(r.Runs, "run"), term.Clock(before), humanize.Bytes(uint64(r.Bytes)))
+	return term.Undeliverable(err)
 }
 
 // store is the ledger with the folders of its runs' files.

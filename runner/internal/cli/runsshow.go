@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/dustin/go-humanize"
 	"github.com/urfave/cli/v2"
 
@@ -24,13 +26,13 @@ func (a *app) runsShow() *cli.Command {
 		Usage:       "show a run with its relatives, artifacts and last log lines",
 		ArgsUsage:   "RUN",
 		Description: "  outrider runs show 01KAMM2V\n\nRUN is an id or the beginning of one, as with every verb.",
-		Flags:       []cli.Flag{formatFlag("text", "json"), configFlag()},
+		Flags:       []cli.Flag{term.FormatFlag("text", "json"), configFlag()},
 		Action: func(c *cli.Context) error {
-			format, err := format(c, "text", "json")
+			format, err := term.Format(c, "text", "json")
 			if err != nil {
 				return err
 			}
-			got, err := args(c, 1, 1, "the run's id")
+			got, err := term.Args(c, 1, 1, "the run's id")
 			if err != nil {
 				return err
 			}
@@ -45,7 +47,7 @@ func (a *app) runsShow() *cli.Command {
 					return host(err)
 				}
 				if format == "json" {
-					return a.printJSON(f)
+					return term.JSON(a.Out, f)
 				}
 				return a.showRun(ctx, b, f)
 			})(c)
@@ -60,7 +62,7 @@ func (a *app) showRun(ctx context.Context, b *book, f ledger.Family) error {
 	var out strings.Builder
 	for _, row := range facts(f.Run, time.Now()) {
 		text := strings.ReplaceAll(strings.TrimRight(row[1], "\n"), "\n", "\n            ")
-		fmt.Fprintf(&out, "%-11s %s\n", row[0], printable(text))
+		fmt.Fprintf(&out, "%-11s %s\n", row[0], term.Printable(text))
 	}
 	if t := tree(f); len(t) > 1 {
 		fmt.Fprintf(&out, "\nrelatives\n")
@@ -71,17 +73,17 @@ func (a *app) showRun(ctx context.Context, b *book, f ledger.Family) error {
 	if len(f.Artifacts) > 0 {
 		fmt.Fprintf(&out, "\nartifacts\n")
 		for _, x := range f.Artifacts {
-			fmt.Fprintf(&out, "  %s  %s  %s:%s\n", printable(x.Name), humanize.Bytes(uint64(max(x.Size, 0))), x.Host, x.Path)
+			fmt.Fprintf(&out, "  %s  %s  %s:%s\n", term.Printable(x.Name), humanize.Bytes(uint64(max(x.Size, 0))), x.Host, x.Path)
 		}
 	}
 	if lines := tailOf(ctx, b, f.Run); len(lines) > 0 {
 		fmt.Fprintf(&out, "\nlog, the end of it (all: outrider runs logs %s)\n", f.Run.ID)
 		for _, l := range lines {
-			fmt.Fprintf(&out, "  %s\n", printable(l))
+			fmt.Fprintf(&out, "  %s\n", term.Printable(l))
 		}
 	}
 	_, err := io.WriteString(a.Out, out.String())
-	return undeliverable(err)
+	return term.Undeliverable(err)
 }
 
 // facts are the run's own, by name; what is unknown is left out.
@@ -102,13 +104,13 @@ func facts(r ledger.Run, now time.Time) (rows [][2]string) {
 	add("component", component)
 	add("state", stateText(r))
 	add("error", r.Message)
-	add("asked", clock(r.AskedAt))
+	add("asked", term.Clock(r.AskedAt))
 	if !r.StartedAt.IsZero() && r.StartedAt.Sub(r.AskedAt) >= time.Millisecond {
-		add("started", clock(r.StartedAt)+", waited "+short(r.StartedAt.Sub(r.AskedAt)))
+		add("started", term.Clock(r.StartedAt)+", waited "+short(r.StartedAt.Sub(r.AskedAt)))
 	} else {
-		add("started", clock(r.StartedAt))
+		add("started", term.Clock(r.StartedAt))
 	}
-	add("ended", clock(r.EndedAt))
+	add("ended", term.Clock(r.EndedAt))
 	add("took", took(r, now))
 	where := fmt.Sprintf("%s, pid %d", r.Host, r.PID)
 	if r.User != "" {
@@ -133,7 +135,7 @@ func facts(r ledger.Run, now time.Time) (rows [][2]string) {
 	if len(r.LateResult) > 0 {
 		add("late result", string(r.LateResult)+"\n(its host told this after it had been taken for dead; it counts for nothing)")
 	}
-	add("next due", clock(r.NextDue))
+	add("next due", term.Clock(r.NextDue))
 	return rows
 }
 
@@ -205,7 +207,7 @@ func progressText(raw json.RawMessage) string {
 // was made of it and who took its result.
 func tree(f ledger.Family) (lines []string) {
 	line := func(depth int, r ledger.Run, what string) {
-		text := strings.Repeat("  ", depth+1) + r.ID + "  " + oneLine(r.Component, 40) + "  " + string(r.State)
+		text := strings.Repeat("  ", depth+1) + r.ID + "  " + term.OneLine(r.Component, 40) + "  " + string(r.State)
 		if what != "" {
 			text += "  (" + what + ")"
 		}
@@ -238,9 +240,9 @@ func tree(f ledger.Family) (lines []string) {
 		line(depth+1, r, "rerun")
 	}
 	for _, l := range f.Links {
-		text := fmt.Sprintf("%s%s  %s by pid %d on %s, %s", strings.Repeat("  ", depth+2), l.ID, linkWord(l.Kind), l.PID, l.Host, clock(l.At))
+		text := fmt.Sprintf("%s%s  %s by pid %d on %s, %s", strings.Repeat("  ", depth+2), l.ID, linkWord(l.Kind), l.PID, l.Host, term.Clock(l.At))
 		if l.Task != "" {
-			text += ", task " + oneLine(l.Task, 60)
+			text += ", task " + term.OneLine(l.Task, 60)
 		}
 		lines = append(lines, text)
 	}
@@ -290,25 +292,6 @@ func logFile(b *book, r ledger.Run) string {
 		return r.LogPath
 	}
 	return logPath(b.dir, r.ID)
-}
-
-// printable replaces what a terminal would obey, but for tabs and new lines.
-func printable(s string) string {
-	return strings.Map(func(c rune) rune {
-		if c < ' ' && c != '\n' && c != '\t' || c >= 0x7f && c < 0xa0 {
-			return '\uFFFD'
-		}
-		return c
-	}, s)
-}
-
-// oneLine is s in a line of at most n characters.
-func oneLine(s string, n int) string {
-	s = printable(strings.Join(strings.Fields(s), " "))
-	if r := []rune(s); len(r) > n {
-		s = string(r[:n-1]) + "…"
-	}
-	return s
 }
 
 // hostHas reports whether a file of a run can be read here.

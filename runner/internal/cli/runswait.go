@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/ledger"
@@ -24,13 +26,13 @@ func (a *app) runsWait() *cli.Command {
 			configFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			ids, err := args(c, 1, max(1, c.Args().Len()), "a run's id")
+			ids, err := term.Args(c, 1, max(1, c.Args().Len()), "a run's id")
 			if err != nil {
 				return err
 			}
 			timeout := c.Duration("timeout")
 			if timeout < 0 || timeout == 0 && c.IsSet("timeout") {
-				return usage("--timeout %s: want more than 0", timeout)
+				return term.Usage("--timeout %s: want more than 0", timeout)
 			}
 			return onBook(func(ctx context.Context, b *book, _ *cli.Context) error {
 				runs, err := findRuns(ctx, b, ids)
@@ -58,7 +60,7 @@ func (a *app) waitFor(ctx context.Context, b *book, runs []ledger.Run, timeout t
 			for _, o := range runs[i:] {
 				open = append(open, o.ID)
 			}
-			return &exit{124, errors.New("not ended within " + timeout.String() + ": " + strings.Join(open, ", "))}
+			return &term.Exit{Code: 124, Err: errors.New("not ended within " + timeout.String() + ": " + strings.Join(open, ", "))}
 		}
 		if err != nil {
 			return err
@@ -67,14 +69,14 @@ func (a *app) waitFor(ctx context.Context, b *book, runs []ledger.Run, timeout t
 		runs[i] = r
 	}
 	if code := worst(runs); code != 0 {
-		return &exit{code: code}
+		return &term.Exit{Code: code}
 	}
 	return nil
 }
 
 // sayRun says how a run has ended.
 func (a *app) sayRun(r ledger.Run) {
-	text := printable(outcomeOf(r).Line())
+	text := term.Printable(outcomeOf(r).Line())
 	a.say("run %s (%s): %s", r.ID, r.Component, text)
 }
 

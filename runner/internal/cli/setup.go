@@ -1,17 +1,15 @@
 package cli
 
 import (
-	"cmp"
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
+
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/catalog"
 	"github.com/outrider-run/outrider/runner/internal/config"
+	"github.com/outrider-run/outrider/runner/internal/invoke"
 )
 
 // setup are the flags of every command that looks for plugins.
@@ -55,8 +53,8 @@ func (a *app) open(s setup) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.lock, err = readLock(o.lockPath); err != nil {
-		return nil, err
+	if o.lock, err = invoke.ReadLock(o.lockPath); err != nil {
+		return nil, broken(err)
 	}
 	o.options.Lock = o.lock
 	o.catalog = catalog.Open(o.options)
@@ -68,52 +66,12 @@ func (a *app) open(s setup) (*opened, error) {
 func (a *app) openUnlocked(s setup, lockFile string) (*opened, error) {
 	cfg, err := config.Load(s.config, os.Getenv)
 	if err != nil {
-		return nil, &exit{exitUsage, err}
+		return nil, &term.Exit{Code: term.Misused, Err: err}
 	}
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, host(err)
 	}
-	o := &opened{config: cfg, lockPath: cmp.Or(lockFile, lockPath(cfg))}
-	o.options = catalog.Options{Dirs: catalog.Dirs(s.pluginDirs, os.Getenv, filepath.Dir(exe)), CacheDir: cacheDir()}
-	o.catalog = catalog.Open(o.options)
-	return o, nil
-}
-
-// lockPath is where the lock file of plugins is looked for: beside the config
-// file in use, else in the user's config folder.
-func lockPath(cfg config.Config) string {
-	const name = "plugins.lock"
-	if cfg.File != "" {
-		return filepath.Join(filepath.Dir(cfg.File), name)
-	}
-	dir, err := os.UserConfigDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(dir, "outrider", name)
-}
-
-// cacheDir is "" where there is no home: the catalogue then works without one.
-func cacheDir() string {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(dir, "outrider", "catalog")
-}
-
-// readLock returns nil where there is no lock file.
-func readLock(path string) (*catalog.LockFile, error) {
-	if path == "" {
-		return nil, nil
-	}
-	l, err := catalog.ReadLock(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, broken(fmt.Errorf("lock file of plugins: %w", err))
-	}
-	return l, nil
+	found := invoke.NewSetup(cfg, s.pluginDirs, lockFile, exe, os.Getenv)
+	return &opened{config: cfg, lockPath: found.LockPath, options: found.Options, catalog: catalog.Open(found.Options)}, nil
 }

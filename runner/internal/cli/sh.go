@@ -6,6 +6,8 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -19,7 +21,7 @@ func (a *app) sh() *cli.Command {
 			"Another shell: shell: [outrider, sh, --, /bin/bash, -eu]. OUTRIDER_OFF=1 in the environment\n" +
 			"runs the shell alone, as if outrider were not there." + claimExamples,
 		Flags:        execFlags(),
-		OnUsageError: onUsage,
+		OnUsageError: term.OnUsage,
 		Action: func(c *cli.Context) error {
 			argv := c.Args().Slice()
 			// The library drops the --, which tells SHELL from SCRIPT.
@@ -27,7 +29,7 @@ func (a *app) sh() *cli.Command {
 				argv = slices.Concat([]string{"/bin/sh"}, argv)
 			}
 			if len(argv) < 1 {
-				return usage("which shell? outrider sh -- SHELL [ARGS] SCRIPT")
+				return term.Usage("which shell? outrider sh -- SHELL [ARGS] SCRIPT")
 			}
 			if os.Getenv("OUTRIDER_OFF") == "1" {
 				return replace(argv)
@@ -46,7 +48,7 @@ func (a *app) sh() *cli.Command {
 func replace(argv []string) error {
 	path, err := exec.LookPath(argv[0])
 	if err != nil {
-		return &exit{127, err}
+		return &term.Exit{Code: 127, Err: err}
 	}
-	return &exit{126, syscall.Exec(path, argv, os.Environ())}
+	return &term.Exit{Code: 126, Err: syscall.Exec(path, argv, os.Environ())}
 }

@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
 	"github.com/outrider-run/outrider/runner/internal/run"
 )
 
@@ -17,7 +18,7 @@ func stopped(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil || !errors.As(context.Cause(ctx), &c) {
 		return err
 	}
-	return &exit{run.Outcome{State: c.State, Signal: c.Signal}.Exit(0), err}
+	return &term.Exit{Code: run.Outcome{State: c.State, Signal: c.Signal}.Exit(0), Err: err}
 }
 
 // withSignals ends ctx at the first signal that asks the host to stop, and closes

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/hashicorp/go-hclog"
 	"github.com/urfave/cli/v2"
 
@@ -86,7 +88,7 @@ func (a *app) verbs() []*cli.Command {
 }
 
 func (a *app) verb(v verb) *cli.Command {
-	flags := append(v.flags, formatFlag(v.formats...))
+	flags := append(v.flags, term.FormatFlag(v.formats...))
 	flags = append(flags, setupFlags()...)
 	return &cli.Command{
 		Name: v.name, Usage: v.usage, ArgsUsage: "ADDRESS [flags of the component]",
@@ -95,7 +97,7 @@ func (a *app) verb(v verb) *cli.Command {
 			"of an Airflow. SOURCE is a name under sources: in outrider.yml, or digdag or airflow with\n" +
 			"OUTRIDER_DIGDAG_ENDPOINT or OUTRIDER_AIRFLOW_ENDPOINT set. More flags, and what they mean:\n" +
 			"outrider " + v.name + " ADDRESS --help. Nothing of it is recorded.",
-		Flags: flags, OnUsageError: onUsage,
+		Flags: flags, OnUsageError: term.OnUsage,
 		Action: func(c *cli.Context) error { return a.doVerb(c, v) },
 	}
 }
@@ -107,10 +109,10 @@ func (a *app) doVerb(c *cli.Context, v verb) error {
 	}
 	for name, value := range front {
 		if err := c.Set(name, value); err != nil {
-			return usage("--%s %q: %w", name, value, err)
+			return term.Usage("--%s %q: %w", name, value, err)
 		}
 	}
-	format, err := format(c, v.formats...)
+	format, err := term.Format(c, v.formats...)
 	if err != nil {
 		return err
 	}
@@ -142,7 +144,7 @@ func (a *app) doVerb(c *cli.Context, v verb) error {
 		if heard {
 			l.hear = v.hear(a)
 		}
-		if o, err = a.call(ctx, kill, e, s.component, p, l); err != nil {
+		if o, err = a.call(ctx, kill, e, p, l); err != nil {
 			return o, false, err
 		}
 		return a.judged(v, s, o, t)
@@ -180,7 +182,7 @@ func (a *app) judged(v verb, s target, o run.Outcome, t *talk) (_ run.Outcome, d
 	}
 	o.Message = t.redact.String(o.Message)
 	a.say("%s %s: %s", v.name, s.address, o.Line())
-	return o, false, &exit{code: o.Exit(0)}
+	return o, false, &term.Exit{Code: o.Exit(0)}
 }
 
 // ownFlags takes the host's flags out of what stands behind the address, where people
@@ -199,7 +201,7 @@ func ownFlags(flags []cli.Flag, args []string) (own map[string]string, rest []st
 		}
 		if !given {
 			if i++; i == len(args) {
-				return nil, nil, usage("--%s: its value is missing", name)
+				return nil, nil, term.Usage("--%s: its value is missing", name)
 			}
 			value = args[i]
 		}
@@ -247,5 +249,5 @@ func (l *unrecorded) Checkpoint(context.Context, []byte) error { return nil }
 func (l *unrecorded) Artifact(context.Context, *taskv1.Artifact) error { return nil }
 
 func (l *unrecorded) Open(context.Context, string, string) (string, error) {
-	return "", usage("a call that is not recorded has no artifacts of others")
+	return "", term.Usage("a call that is not recorded has no artifacts of others")
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/ledger"
@@ -44,7 +46,7 @@ func failedRetries(_ *app, outputs json.RawMessage) error {
 		return broken(fmt.Errorf("read what was retried: %w", err))
 	}
 	if out.Failed > 0 {
-		return &exit{1, fmt.Errorf("%d of %d could not be retried, as it says above", out.Failed, out.Failed+out.Retried)}
+		return &term.Exit{Code: 1, Err: fmt.Errorf("%d of %d could not be retried, as it says above", out.Failed, out.Failed+out.Retried)}
 	}
 	return nil
 }
@@ -68,7 +70,7 @@ func (a *app) forget(ctx context.Context, s target, c *cli.Context, attempts []r
 				Engine: s.engine, Instance: instance, Session: r.SessionUUID, Workflow: r.DAG, Run: r.RunID, Task: task,
 			})
 			if errors.Is(err, ledger.ErrNoKey) {
-				return usage("--forget: tasks of %s have no default once-keys; see outrider once list", s.engine)
+				return term.Usage("--forget: tasks of %s have no default once-keys; see outrider once list", s.engine)
 			}
 			if err != nil {
 				return host(err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
 	"github.com/outrider-run/outrider/sdk/observe"
 	"github.com/outrider-run/outrider/sdk/protocol/taskv1"
 )
@@ -16,7 +17,7 @@ import (
 // list of objects.
 func (a *app) printOutputs(format string, outputs json.RawMessage) error {
 	if format == "json" {
-		return a.printJSON(outputs)
+		return term.JSON(a.Out, outputs)
 	}
 	fields, err := members(outputs)
 	if err != nil {
@@ -31,13 +32,13 @@ func (a *app) printOutputs(format string, outputs json.RawMessage) error {
 		switch {
 		case len(rows) > 0:
 			fmt.Fprintf(a.Out, "\n%s\n", f.name)
-			if err := a.printTable(header, rows); err != nil {
+			if err := term.Table(a.Out, header, rows); err != nil {
 				return err
 			}
 		case isEmpty(f.value):
 		default:
 			if _, err := fmt.Fprintf(a.Out, "%-*s  %s\n", wide, f.name, plain(f.value)); err != nil {
-				return undeliverable(err)
+				return term.Undeliverable(err)
 			}
 		}
 	}
@@ -94,7 +95,7 @@ func tableOf(list json.RawMessage) (header []string, rows [][]string) {
 	for _, fields := range all {
 		row := make([]string, len(header))
 		for _, f := range fields {
-			row[slices.Index(header, f.name)] = oneLine(plain(f.value), 80)
+			row[slices.Index(header, f.name)] = term.OneLine(plain(f.value), 80)
 		}
 		rows = append(rows, row)
 	}
@@ -116,9 +117,9 @@ func plain(v json.RawMessage) string {
 	var run observe.Run
 	switch {
 	case len(v) > 0 && v[0] == '{' && json.Unmarshal(v, &run) == nil && run.Address != "" && run.State != "":
-		return printable(fmt.Sprintf("%s %s (%s)", run.Address, run.State, run.ID))
+		return term.Printable(fmt.Sprintf("%s %s (%s)", run.Address, run.State, run.ID))
 	case json.Unmarshal(v, &text) == nil:
-		return printable(text)
+		return term.Printable(text)
 	case json.Unmarshal(v, &list) == nil:
 		words := make([]string, len(list))
 		for i, item := range list {
@@ -126,13 +127,13 @@ func plain(v json.RawMessage) string {
 		}
 		return strings.Join(words, ", ")
 	}
-	return printable(string(v))
+	return term.Printable(string(v))
 }
 
 // printUnlessHeard prints outputs as JSON; the text was printed line by line.
 func (a *app) printUnlessHeard(format string, outputs json.RawMessage) error {
 	if format == "json" {
-		return a.printJSON(outputs)
+		return term.JSON(a.Out, outputs)
 	}
 	return nil
 }
@@ -154,9 +155,9 @@ func (a *app) printLines() func(*taskv1.LogLine) {
 			if !first {
 				_, _ = io.WriteString(a.Out, "\n")
 			}
-			fmt.Fprintf(a.Out, "==> %s <==\n", printable(fields.Task))
+			fmt.Fprintf(a.Out, "==> %s <==\n", term.Printable(fields.Task))
 		}
 		last, first = fields.Task, false
-		fmt.Fprintln(a.Out, printable(l.GetMessage()))
+		fmt.Fprintln(a.Out, term.Printable(l.GetMessage()))
 	}
 }

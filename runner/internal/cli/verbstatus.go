@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
 	"github.com/outrider-run/outrider/sdk/observe"
 )
 
@@ -14,7 +15,7 @@ import (
 // or as JSON.
 func (a *app) printStatus(format string, outputs json.RawMessage) error {
 	if format == "json" {
-		return a.printJSON(outputs)
+		return term.JSON(a.Out, outputs)
 	}
 	var r struct {
 		observe.Run
@@ -31,7 +32,7 @@ func (a *app) printStatus(format string, outputs json.RawMessage) error {
 		out.WriteString(line + "\n")
 	}
 	for _, other := range r.Attempts {
-		fmt.Fprintf(&out, "%-9s %s: %s, %s\n", "other", other.ID, other.State, clock(other.Created))
+		fmt.Fprintf(&out, "%-9s %s: %s, %s\n", "other", other.ID, other.State, term.Clock(other.Created))
 	}
 	for _, what := range r.Blind {
 		fmt.Fprintf(&out, "%-9s %s\n", "not seen", what)
@@ -39,23 +40,23 @@ func (a *app) printStatus(format string, outputs json.RawMessage) error {
 	if len(r.Tasks) > 0 {
 		out.WriteString("\n")
 	}
-	if _, err := io.WriteString(a.Out, printable(out.String())); err != nil {
-		return undeliverable(err)
+	if _, err := io.WriteString(a.Out, term.Printable(out.String())); err != nil {
+		return term.Undeliverable(err)
 	}
 	if len(r.Tasks) > 0 {
 		var err error
 		if format == "timeline" {
 			_, err = io.WriteString(a.Out, timeline(r.Tasks, now))
 		} else {
-			err = a.printTable([]string{"TASK", "STATE", "STARTED", "TOOK", "TRIES", "NOTE"}, taskRows(r.Tasks, now))
+			err = term.Table(a.Out, []string{"TASK", "STATE", "STARTED", "TOOK", "TRIES", "NOTE"}, taskRows(r.Tasks, now))
 		}
 		if err != nil {
-			return undeliverable(err)
+			return term.Undeliverable(err)
 		}
 	}
 	if r.LogTail != "" {
-		_, err := fmt.Fprintf(a.Out, "\nlog, the end of it\n  %s\n", strings.ReplaceAll(printable(strings.TrimRight(r.LogTail, "\n")), "\n", "\n  "))
-		return undeliverable(err)
+		_, err := fmt.Fprintf(a.Out, "\nlog, the end of it\n  %s\n", strings.ReplaceAll(term.Printable(strings.TrimRight(r.LogTail, "\n")), "\n", "\n  "))
+		return term.Undeliverable(err)
 	}
 	return nil
 }
@@ -85,7 +86,7 @@ func headOf(r observe.Run, now time.Time) (lines []string) {
 	if began.IsZero() {
 		began = r.Created
 	}
-	add("began", clock(began))
+	add("began", term.Clock(began))
 	if !began.IsZero() {
 		end := r.Ended
 		if end.IsZero() {
@@ -107,11 +108,11 @@ func taskRows(tasks []observe.Task, now time.Time) (rows [][]string) {
 		if t.Tries > 1 {
 			tries = fmt.Sprint(t.Tries)
 		}
-		note := oneLine(t.Error, 100)
+		note := term.OneLine(t.Error, 100)
 		if note == "" && !t.RetryAt.IsZero() && !t.State.Ended() {
-			note = "next try at " + clock(t.RetryAt)
+			note = "next try at " + term.Clock(t.RetryAt)
 		}
-		rows = append(rows, []string{names[i], stateOf(t), clock(t.Started), tookOf(t, now), tries, note})
+		rows = append(rows, []string{names[i], stateOf(t), term.Clock(t.Started), tookOf(t, now), tries, note})
 	}
 	return rows
 }
@@ -128,7 +129,7 @@ func namesOf(tasks []observe.Task) []string {
 		for at := t.Parent; at != "" && depth <= len(tasks); at = parents[at] {
 			depth++
 		}
-		names[i] = strings.Repeat("  ", depth) + printable(strings.TrimPrefix(t.Name, t.Parent))
+		names[i] = strings.Repeat("  ", depth) + term.Printable(strings.TrimPrefix(t.Name, t.Parent))
 	}
 	return names
 }
@@ -198,7 +199,7 @@ func timeline(tasks []observe.Task, now time.Time) string {
 			bar, strings.Repeat(" ", max(0, barWidth-len([]rune(bar)))), strings.TrimSpace(stateOf(t)+" "+tookOf(t, now)))
 	}
 	if !from.IsZero() {
-		fmt.Fprintf(&out, "%s  %s … %s, %s in all\n", strings.Repeat(" ", wide), clock(from), clock(to), short(to.Sub(from)))
+		fmt.Fprintf(&out, "%s  %s … %s, %s in all\n", strings.Repeat(" ", wide), term.Clock(from), term.Clock(to), short(to.Sub(from)))
 	}
 	return out.String()
 }

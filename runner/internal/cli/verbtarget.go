@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/config"
@@ -28,11 +30,11 @@ type target struct {
 func (a *app) target(c *cli.Context, verb string, given map[string]json.RawMessage) (target, error) {
 	address := c.Args().First()
 	if address == "" {
-		return target{}, usage("the address is missing, such as digdag:PROJECT/WORKFLOW; see %s --help", helpName(c))
+		return target{}, term.Usage("the address is missing, such as digdag:PROJECT/WORKFLOW; see %s --help", term.HelpName(c))
 	}
 	cfg, err := config.Load(c.String("config"), os.Getenv)
 	if err != nil {
-		return target{}, &exit{exitUsage, err}
+		return target{}, &term.Exit{Code: term.Misused, Err: err}
 	}
 	return targetOf(address, verb, given, cfg, os.Getenv)
 }
@@ -44,21 +46,21 @@ func targetOf(address, verb string, given map[string]json.RawMessage, cfg config
 	name, rest, found := strings.Cut(address, ":")
 	switch s, known := cfg.Sources[name]; {
 	case !found || rest == "":
-		return t, usage("%q is no address: want SOURCE:PROJECT/WORKFLOW, such as digdag:etl/daily, or SOURCE:DAG", address)
+		return t, term.Usage("%q is no address: want SOURCE:PROJECT/WORKFLOW, such as digdag:etl/daily, or SOURCE:DAG", address)
 	case known:
 		t.engine, t.params, t.by = s.Engine, s.Params, "source "+name+" of "+cfg.File
 	case name == string(engine.Digdag) || name == string(engine.Airflow):
 		variable := map[string]string{"digdag": engine.DigdagEndpoint, "airflow": engine.AirflowEndpoint}[name]
 		if getenv(variable) == "" {
-			return t, usage("%s: where is the server? set %s, or name a source in outrider.yml", address, variable)
+			return t, term.Usage("%s: where is the server? set %s, or name a source in outrider.yml", address, variable)
 		}
 		t.engine, t.by = name, "the address "+address
 	default:
 		names := append(slices.Sorted(maps.Keys(cfg.Sources)), "digdag", "airflow")
-		if n := near(name, names); n != "" {
-			return t, usage("there is no source %q; did you mean %s:%s?", name, n, rest)
+		if n := term.Near(name, names); n != "" {
+			return t, term.Usage("there is no source %q; did you mean %s:%s?", name, n, rest)
 		}
-		return t, usage("there is no source %q; there are %s", name, join(names, "and"))
+		return t, term.Usage("there is no source %q; there are %s", name, term.Join(names, "and"))
 	}
 	t.component = t.engine + "." + wordOf(t.engine, verb)
 	var params map[string]json.RawMessage

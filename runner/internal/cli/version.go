@@ -1,9 +1,10 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
+
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
 
 	"github.com/urfave/cli/v2"
 
@@ -15,13 +16,13 @@ func (a *app) version() *cli.Command {
 		Name:        "version",
 		Usage:       "print version, revision and protocol",
 		Description: "  outrider version --format json",
-		Flags:       []cli.Flag{formatFlag("text", "json")},
+		Flags:       []cli.Flag{term.FormatFlag("text", "json")},
 		Action: func(c *cli.Context) error {
-			format, err := format(c, "text", "json")
+			format, err := term.Format(c, "text", "json")
 			if err != nil {
 				return err
 			}
-			if _, err := args(c, 0, 0, "version"); err != nil {
+			if _, err := term.Args(c, 0, 0, "version"); err != nil {
 				return err
 			}
 			return a.printVersion(format)
@@ -37,11 +38,11 @@ func (a *app) printVersion(format string) error {
 		Protocol int    `json:"protocol"`
 	}{a.build, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, protocol.Version}
 	if format == "json" {
-		return a.printJSON(v)
+		return term.JSON(a.Out, v)
 	}
 	_, err := fmt.Fprintf(a.Out, "outrider %s (revision %s, built %s, %s, %s, protocol %d)\n",
 		v.Version, orUnknown(v.Revision), orUnknown(v.Built), v.Go, v.Platform, v.Protocol)
-	return undeliverable(err)
+	return term.Undeliverable(err)
 }
 
 func orUnknown(s string) string {
@@ -49,35 +50,4 @@ func orUnknown(s string) string {
 		return "unknown"
 	}
 	return s
-}
-
-// formatFlag is --format of a listing; the first of formats is the default.
-func formatFlag(formats ...string) cli.Flag {
-	return &cli.StringFlag{Name: "format", Usage: "print as `FORMAT`: " + join(formats, "or"), Value: formats[0]}
-}
-
-func format(c *cli.Context, formats ...string) (string, error) {
-	got := c.String("format")
-	for _, f := range formats {
-		if got == f {
-			return f, nil
-		}
-	}
-	return "", usage("--format %q: want %s", got, join(formats, "or"))
-}
-
-// printJSON writes v as one JSON document.
-func (a *app) printJSON(v any) error {
-	e := json.NewEncoder(a.Out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return undeliverable(e.Encode(v))
-}
-
-// undeliverable is the failure to write what was asked for to stdout.
-func undeliverable(err error) error {
-	if err == nil {
-		return nil
-	}
-	return host(fmt.Errorf("write to stdout: %w", err))
 }

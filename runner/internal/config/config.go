@@ -95,18 +95,23 @@ func read(file, named string) (Config, error) {
 	}
 	cfg, err := parse(data)
 	if err != nil {
-		var at *manifest.YAMLError
-		if !errors.As(err, &at) || at.Line == 0 {
-			return Config{}, fmt.Errorf("%s: %w", file, err)
-		}
-		field := ""
-		if at.Path != "" {
-			field = at.Path + ": "
-		}
-		return Config{}, fmt.Errorf("%s:%d:%d: %s%s", file, at.Line, at.Column, field, at.Msg)
+		return Config{}, In(file, err)
 	}
 	if cfg.File, err = filepath.Abs(file); err != nil {
 		return Config{}, fmt.Errorf("find the config: %w", err)
 	}
 	return cfg, nil
+}
+
+// In names file, line, column and field in an error of the file's decoding.
+func In(file string, err error) error {
+	var at *manifest.YAMLError
+	if !errors.As(err, &at) || at.Line == 0 {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	field := ""
+	if at.Path != "" {
+		field = at.Path + ": "
+	}
+	return fmt.Errorf("%s:%d:%d: %s%s", file, at.Line, at.Column, field, at.Msg)
 }

@@ -118,7 +118,7 @@ func TestLoadNamesTheFileAbsolutely(t *testing.T) {
 // Every error names file, line, field and value.
 func TestLoadRefuses(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"unknown key", "start_timeout: 5s\nplugin_envs: [A]\n", `FILE:2:1: plugin_envs: unknown key; known here: plugin_env, start_timeout, exit_codes, ledger, instance, artifacts, prune, sources`},
+		{"unknown key", "start_timeout: 5s\nplugin_envs: [A]\n", `FILE:2:1: plugin_envs: unknown key; known here: plugin_env, start_timeout, exit_codes, ledger, instance, artifacts, prune, sources, timezone, interval, ping, rules, routes, storm, receivers, actions, silences, windows`},
 		{"wrong type", "plugin_env: AWS_PROFILE\n", `FILE:1:13: plugin_env: expected a list, got "AWS_PROFILE"`},
 		{"bad item", "plugin_env:\n  - OK\n  - \"A=1\"\n", `FILE:3:5: plugin_env[1]: "A=1": want the name of a variable, such as AWS_PROFILE`},
 		{"bad duration", "\nstart_timeout: 5 minutes\n", `FILE:2:16: start_timeout: "5 minutes": want a duration above zero, such as 10s`},

@@ -21,10 +21,26 @@ type file struct {
 		Dir folder `json:"dir"`
 	} `json:"artifacts"`
 	Prune struct {
-		After age  `json:"after"`
-		Above size `json:"above"`
+		After keepFor `json:"after"`
+		Above size    `json:"above"`
 	} `json:"prune"`
 	Sources map[sourceName]Source `json:"sources"`
+	checkers
+}
+
+// checkers are the keys of the checker, which reads the same file: here they hold
+// anything, so that nothing of it is linked.
+type checkers struct {
+	Timezone  json.RawMessage `json:"timezone"`
+	Interval  json.RawMessage `json:"interval"`
+	Ping      json.RawMessage `json:"ping"`
+	Rules     json.RawMessage `json:"rules"`
+	Routes    json.RawMessage `json:"routes"`
+	Storm     json.RawMessage `json:"storm"`
+	Receivers json.RawMessage `json:"receivers"`
+	Actions   json.RawMessage `json:"actions"`
+	Silences  json.RawMessage `json:"silences"`
+	Windows   json.RawMessage `json:"windows"`
 }
 
 func parse(data []byte) (Config, error) {

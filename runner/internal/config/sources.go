@@ -12,9 +12,11 @@ type Source struct {
 	Engine string
 	// Params are for these components, a JSON object: endpoint, user and so on.
 	Params json.RawMessage
+	// Watch is what the checker reads of how it is watched; nil where nothing is said.
+	Watch json.RawMessage
 }
 
-// UnmarshalJSON takes the engine out and leaves the rest to the components, whose
+// UnmarshalJSON takes the engine and the watch out and leaves the rest to the components, whose
 // schemas know it.
 func (s *Source) UnmarshalJSON(raw []byte) error {
 	var fields map[string]json.RawMessage
@@ -24,7 +26,9 @@ func (s *Source) UnmarshalJSON(raw []byte) error {
 	if json.Unmarshal(fields["engine"], &s.Engine) != nil || !isEngine(s.Engine) {
 		return errors.New("want engine: digdag or airflow, or the first word of another plugin's components")
 	}
+	s.Watch = fields["watch"]
 	delete(fields, "engine")
+	delete(fields, "watch")
 	var err error
 	s.Params, err = json.Marshal(fields)
 	return err

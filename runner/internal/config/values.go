@@ -3,13 +3,13 @@ package config
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/outrider-run/outrider/runner/internal/age"
 )
 
 // ledgerURL is the address of a ledger.
@@ -69,42 +69,17 @@ func (s *size) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// age is a duration above zero that may have days.
-type age time.Duration
+// keepFor is a duration above zero that may have days.
+type keepFor time.Duration
 
 // UnmarshalJSON is what decodes YAML too; a bare number has no unit and is refused.
-func (a *age) UnmarshalJSON(raw []byte) error {
+func (k *keepFor) UnmarshalJSON(raw []byte) error {
 	var text string
 	_ = json.Unmarshal(raw, &text) // what is no text is no duration either
-	d, err := ParseAge(text)
+	d, err := age.Parse(text)
 	if err != nil || d <= 0 {
 		return errors.New("want a duration above zero, such as 30d or 36h")
 	}
-	*a = age(d)
+	*k = keepFor(d)
 	return nil
-}
-
-// maxDays keeps a duration within what 64 bits of nanoseconds hold.
-const maxDays = 36500
-
-// ParseAge reads a duration that is not negative as Go has it, with days of 24 hours
-// before the rest: 30d, 1d12h, 90m.
-func ParseAge(text string) (time.Duration, error) {
-	bad := fmt.Errorf("%q is no duration: want such as 30d, 1d12h or 90m", text)
-	var sum time.Duration
-	if days, rest, found := strings.Cut(text, "d"); found {
-		n, err := strconv.ParseUint(days, 10, 32)
-		if err != nil || n > maxDays {
-			return 0, bad
-		}
-		sum, text = time.Duration(n)*24*time.Hour, rest
-		if rest == "" {
-			return sum, nil
-		}
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 || d > maxDays*24*time.Hour {
-		return 0, bad
-	}
-	return sum + d, nil
 }

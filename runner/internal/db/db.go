@@ -4,7 +4,7 @@
 //
 // Statements are written once, with ? for every argument, in the SQL that both
 // have in common; Kind tells where they differ. They name tables without a
-// schema. On PostgreSQL the tables stand in the schema outrider: each transaction
+// schema. On PostgreSQL the tables stand in a schema, outrider or Options.Schema: each transaction
 // begins with SET LOCAL search_path in the same round trip, because behind
 // transaction pooling neither a parameter of the session nor one of the
 // connection reaches the next statement. For the same reason there are no
@@ -62,6 +62,9 @@ type Options struct {
 	// digits and _. Two users of one PostgreSQL database need two names; a SQLite
 	// file has one user.
 	Table string
+	// Schema is where the tables stand on PostgreSQL: lower-case letters, digits and _;
+	// outrider where it is empty.
+	Schema string
 	// Durable: a commit is on the disk when it returns. Else the last commits may
 	// be lost when the machine, not the program, dies.
 	Durable bool
@@ -94,6 +97,12 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if o.Table == "" || strings.Trim(o.Table, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
 		return nil, fmt.Errorf("%q cannot name the table of migrations", o.Table)
 	}
+	if o.Schema == "" {
+		o.Schema = schema
+	}
+	if strings.Trim(o.Schema, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+		return nil, fmt.Errorf("%q cannot name a schema", o.Schema)
+	}
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch scheme {
 	case "sqlite":
@@ -103,6 +112,9 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	}
 	return nil, errors.New("the URL of a database begins with sqlite:/ or postgres://")
 }
+
+// At names the file, or server and database; no password stands in it.
+func (d *DB) At() string { return d.at }
 
 // Close gives the connections up, when the transactions under way have ended. The
 // last one on a SQLite file moves its WAL into it, which costs several fsyncs: a

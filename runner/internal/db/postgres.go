@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// schema is where the tables stand.
+	// schema is where the tables stand if no other is named.
 	schema = "outrider"
 	// primary before a statement keeps it on the primary: Pgpool-II sends a SELECT to
 	// a standby, also inside of a transaction that has not yet written, where neither
@@ -42,7 +42,7 @@ func openPostgres(ctx context.Context, rawURL string, o Options) (*DB, error) {
 	// The connection is seen to be lost when it is used; to ping it first would be
 	// one more round trip.
 	never := stdlib.OptionShouldPing(func(context.Context, stdlib.ShouldPingParams) bool { return false })
-	d := &DB{Kind: Postgres, at: at, sql: sql.OpenDB(pgConnector{stdlib.GetConnector(*config, never)}), writing: make(chan struct{}, 1)}
+	d := &DB{Kind: Postgres, at: at, sql: sql.OpenDB(pgConnector{stdlib.GetConnector(*config, never), o.Schema}), writing: make(chan struct{}, 1)}
 	d.sql.SetMaxOpenConns(1)
 	d.sql.SetMaxIdleConns(1)
 	d.listen = func(ctx context.Context, channel string) (<-chan struct{}, error) {
@@ -88,7 +88,7 @@ func parse(rawURL string) (config *pgx.ConnConfig, at string, err error) {
 
 // updatePostgres brings the schema up to date: one query when it is so already.
 func (d *DB) updatePostgres(ctx context.Context, conn *sql.Conn, newest int64, sub fs.FS, o Options) error {
-	version, err := pgVersion(ctx, conn, o.Table)
+	version, err := pgVersion(ctx, conn, o.Schema+"."+o.Table)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == "42P01" || pg.Code == "3F000") {
 		version, err = 0, nil // no such table, no such schema
 	}
@@ -112,17 +112,17 @@ func (d *DB) updatePostgres(ctx context.Context, conn *sql.Conn, newest int64, s
 	// Not "create … if not exists", which needs the right to create also when it is there.
 	var there, table bool
 	err = tx.QueryRowContext(ctx, primary+"select to_regnamespace($1) is not null, to_regclass($2) is not null",
-		schema, schema+"."+o.Table).Scan(&there, &table)
+		o.Schema, o.Schema+"."+o.Table).Scan(&there, &table)
 	if err != nil {
 		return fmt.Errorf("look for the schema: %w", err)
 	}
 	if !there {
-		if _, err := tx.ExecContext(ctx, primary+"create schema "+schema); err != nil {
-			return fmt.Errorf("create the schema %s: %w", schema, err)
+		if _, err := tx.ExecContext(ctx, primary+"create schema "+o.Schema); err != nil {
+			return fmt.Errorf("create the schema %s: %w", o.Schema, err)
 		}
 	}
 	if table {
-		version, err = pgVersion(ctx, tx, o.Table)
+		version, err = pgVersion(ctx, tx, o.Schema+"."+o.Table)
 		if err != nil || version == newest {
 			return err // another process was first
 		}
@@ -137,12 +137,15 @@ func (d *DB) updatePostgres(ctx context.Context, conn *sql.Conn, newest int64, s
 }
 
 func pgVersion(ctx context.Context, from querier, table string) (version int64, err error) {
-	err = from.QueryRowContext(ctx, primary+"select coalesce(max(version_id), 0) from "+schema+"."+table).Scan(&version)
+	err = from.QueryRowContext(ctx, primary+"select coalesce(max(version_id), 0) from "+table).Scan(&version)
 	return version, err
 }
 
 // pgConnector opens connections whose transactions find the schema.
-type pgConnector struct{ driver.Connector }
+type pgConnector struct {
+	driver.Connector
+	schema string
+}
 
 func (c pgConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
@@ -153,10 +156,13 @@ func (c pgConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, fmt.Errorf("pgx opened a %T", conn)
 	}
-	return pgConn{std}, nil
+	return pgConn{std, c.schema}, nil
 }
 
-type pgConn struct{ *stdlib.Conn }
+type pgConn struct {
+	*stdlib.Conn
+	schema string
+}
 
 // IsClosed reports whether the connection is gone.
 func (c pgConn) IsClosed() bool { return c.Conn.Conn().IsClosed() }
@@ -165,7 +171,7 @@ func (c pgConn) IsClosed() bool { return c.Conn.Conn().IsClosed() }
 // only", also where nothing will be written: what stands before the server might
 // send it to a standby, which may not have what this process has just committed.
 func (c pgConn) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
-	const begin = "begin isolation level read committed; set local search_path to " + schema
+	begin := "begin isolation level read committed; set local search_path to " + c.schema
 	if c.IsClosed() {
 		return nil, driver.ErrBadConn
 	}
