@@ -44,6 +44,8 @@ A pass without a cursor tells of open runs alone, and of those that ended since 
 
 A part is well when Airflow says so and its heartbeat is not older than two minutes by the server's clock. Without a login, or without the right to see, health and version are reported, and blind tells of each other part that it is not looked at, and why; a role that may see some DAGs only sees their runs only, of which Airflow says nothing.
 
+A DAG's tags are labels of it. With the tags outrider:threshold=2h, outrider:channel=#team, outrider:runbook=https://… and outrider:off, or outrider:off=late,missing, its owner sets how it is watched.
+
 A DAG whose file broke has broken set. Airflow 3 takes it for stale soon and lists it no more: deep, which knows of the import error, lists it all the same.
 
 next_run is Airflow's own. Airflow 3 leaves it in the past while max_active_runs are open, and an Airflow 2 has none then: only a DAG with no open run is late.`),

@@ -95,8 +95,12 @@ func schedulesOf(list []client.DAG, broken []client.ImportError) []observe.Sched
 	return all
 }
 
+// ofOwner begins a tag by which a DAG's owner sets how it is watched.
+const ofOwner = "outrider:"
+
 // labels are a DAG's owners, and its tags: one that is key:value or key=value by its
-// key, the others together.
+// key, outrider:key=value by outrider.key, which is true without a value, the others
+// together.
 func labels(d client.DAG) map[string]string {
 	all := map[string]string{}
 	if len(d.Owners) > 0 {
@@ -104,6 +108,14 @@ func labels(d client.DAG) map[string]string {
 	}
 	var plain []string
 	for _, tag := range d.Tags {
+		if set, ok := strings.CutPrefix(tag, ofOwner); ok {
+			key, value, given := strings.Cut(set, "=")
+			if !given {
+				value = "true"
+			}
+			all["outrider."+key] = value
+			continue
+		}
 		if at := strings.IndexAny(tag, ":="); at > 0 {
 			all[tag[:at]] = tag[at+1:]
 			continue

@@ -43,7 +43,7 @@ func TestObserveReports(t *testing.T) {
 		queued := s.run("etl", "a b/c%", fields{"state": "queued", "start_date": nil, "run_type": map[int]string{1: "dataset_triggered", 2: "asset_triggered"}[s.api]})
 		failed := s.run("etl", "manual__1", nil)
 		s.end(failed, "failed", s.now.Add(-time.Hour))
-		s.dag("etl", fields{"next_dagrun_create_after": stamp(s.now), "tags": []fields{{"name": "team:data"}, {"name": "nightly"}, {"name": "x"}}})
+		s.dag("etl", fields{"next_dagrun_create_after": stamp(s.now), "tags": []fields{{"name": "team:data"}, {"name": "nightly"}, {"name": "x"}, {"name": "outrider:threshold=usual*1.5"}, {"name": "outrider:off"}, {"name": "outrider:runbook=https://wiki/a=b"}}})
 		s.dag("off", fields{"is_paused": true, "has_import_errors": true})
 		out, _ := s.observe(fields{"history_from": s.now.Add(-2 * time.Hour), "deep": true})
 		if out.Engine != "airflow" || !out.At.Equal(s.now) && out.At.Sub(s.now).Abs() > 3*time.Second || len(out.Runs) != 3 {
@@ -64,7 +64,8 @@ func TestObserveReports(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		etl, off := out.Schedules[0], out.Schedules[1]
-		if etl.ID != "etl" || etl.Off || etl.Expression != "* * * * *" || etl.NextRun.IsZero() || etl.NextSession.IsZero() || etl.MaxActive != 1 || etl.Broken != "" || etl.Labels["team"] != "data" || etl.Labels["tags"] != "nightly,x" {
+		if etl.ID != "etl" || etl.Off || etl.Expression != "* * * * *" || etl.NextRun.IsZero() || etl.NextSession.IsZero() || etl.MaxActive != 1 || etl.Broken != "" || etl.Labels["team"] != "data" || etl.Labels["tags"] != "nightly,x" ||
+			etl.Labels[observe.LabelThreshold] != "usual*1.5" || etl.Labels[observe.LabelOff] != "true" || etl.Labels[observe.LabelRunbook] != "https://wiki/a=b" {
 			t.Errorf("%+v", etl)
 		}
 		if !off.Off || off.Broken != "its file has an import error, and this is what it was before" {

@@ -37,9 +37,13 @@ func observeComponent() sdk.Component {
 	return sdk.Define("digdag.observe", observeServer,
 		sdk.Doc(`Reports what a Digdag server runs: every open attempt, those that ended since the last pass, and its schedules.
 
-The output's cursor is given to the next pass; with it a pass costs as many requests as there is news: one for the version, one for each 100 new attempts, at least one, one for each 100 schedules, and one for each open attempt that is not among the newest 100, less where several stand close together. Attempts that were retried are seen too. A pass without a cursor looks back until two pages of 100 attempts are done and older than 8 days, or than history_from. An attempt that runs for longer without a cursor is not seen.
+The output's cursor is given to the next pass; with it a pass costs as many requests as there is news: one for the version, one for each 100 new attempts, at least one, one for each 100 schedules, and one for each open attempt that is not among the newest 100, less where several stand close together. After a push there is one more for each project that was pushed, its workflows, and at the first pass one for each 1,000 workflows. Attempts that were retried are seen too. A pass without a cursor looks back until two pages of 100 attempts are done and older than 8 days, or than history_from. An attempt that runs for longer without a cursor is not seen.
 
 Each of details costs up to three requests more: its tasks, and the end of the log of the one that failed or runs longest, where the server keeps logs.
+
+The owner of a workflow sets in it how it is watched, under outrider: in its top _export: threshold, channel, runbook and off, without ${…}. They are the labels outrider.threshold and so on of its schedule and its runs, those of its newest revision; a push is seen by its schedules, and without those by its first attempt.
+
+Of a run's parameters values longer than 64 bytes are digests, and at most 16 KiB are reported.
 
 A run is queued while it waits in a backfill for the one before it. Digdag says running of that too; it is told by the attempts' parameters, and with details by the tasks, of which there are none.
 
@@ -54,6 +58,8 @@ type digdag interface {
 	AttemptsPage(ctx context.Context, f client.AttemptFilter) ([]client.Attempt, error)
 	Attempt(ctx context.Context, id client.ID) (client.Attempt, error)
 	Schedules(ctx context.Context, f client.ScheduleFilter) iter.Seq2[client.Schedule, error]
+	Workflows(ctx context.Context, project client.ID, revision string) ([]client.Workflow, error)
+	AllWorkflows(ctx context.Context) iter.Seq2[client.Workflow, error]
 	tasksAndLogs
 	Requests() int
 	Endpoint() string

@@ -29,6 +29,8 @@ type cursor struct {
 	// Since is set until the first pass's history has been told: what is above High and
 	// ended before it is left out.
 	Since time.Time `json:"since,omitzero"`
+	// Pushed is what is known of projects, by their ids; nil before it was asked for.
+	Pushed map[client.ID]pushed `json:"pushed,omitzero"`
 }
 
 // cursorVersion changes when a cursor means something else.
@@ -69,8 +71,8 @@ func (c cursor) raw() (json.RawMessage, error) {
 	return raw, nil
 }
 
-// row is an attempt with its id as a number, and without its parameters, which may be
-// long and are nobody's but the user's, but for what tells how it came about.
+// row is an attempt with its id as a number, its parameters shortened, and what they
+// tell of how it came about.
 type row struct {
 	n int64
 	client.Attempt
@@ -91,7 +93,7 @@ func rowsOf(page []client.Attempt, before int64) ([]row, error) {
 		}
 		before = n
 		r := row{n, a, originOf(a)}
-		r.Params = nil
+		r.Params = shortParams(a.Params)
 		rows = append(rows, r)
 	}
 	return rows, nil

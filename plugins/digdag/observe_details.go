@@ -137,7 +137,7 @@ var frame = sync.OnceValue(func() *regexp.Regexp {
 
 // details fills in the runs that are asked for by id, and adds those that are not
 // among them.
-func (o *observer) details(ctx context.Context, runs []observe.Run, ids []string) ([]observe.Run, error) {
+func (o *observer) details(ctx context.Context, runs []observe.Run, known map[client.ID]pushed, ids []string) ([]observe.Run, error) {
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
 		at := slices.IndexFunc(runs, func(r observe.Run) bool { return r.ID == id })
 		if at < 0 {
@@ -150,7 +150,9 @@ func (o *observer) details(ctx context.Context, runs []observe.Run, ids []string
 				return nil, told("look at attempt "+id, err)
 			}
 			at = len(runs)
-			runs = append(runs, runOf(a, originOf(a), o.Endpoint()))
+			origin := originOf(a)
+			a.Params = shortParams(a.Params)
+			runs = append(runs, observedRun(a, origin, known, o.Endpoint()))
 		}
 		run, blind, err := detailed(ctx, o, runs[at])
 		o.blind = append(o.blind, blind...)

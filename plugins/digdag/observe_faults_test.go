@@ -101,7 +101,9 @@ func TestObserveFaults(t *testing.T) {
 				t.Errorf("again after %s", o.RetryAfter)
 			}
 			// Nothing is lost by it.
+			s.mu.Lock() // a handler may not be through whose connection was cut
 			delete(s.instead, c.path)
+			s.mu.Unlock()
 			if after, o := s.see(t, fields{"cursor": cursor}); o.Err() != nil || !slices.Equal(openOf(after), []string{"1"}) {
 				t.Errorf("then: %v, %v", openOf(after), o.Err())
 			}

@@ -21,12 +21,13 @@ const (
 
 // schedulesOf are a server's schedules as they are reported. One that has ended has no
 // next time.
-func schedulesOf(list []client.Schedule) []observe.Schedule {
+func schedulesOf(list []client.Schedule, known map[client.ID]pushed) []observe.Schedule {
 	all := make([]observe.Schedule, 0, len(list))
 	for _, s := range list {
 		one := observe.Schedule{
 			ID: string(s.ID), Project: s.Project.Name, Workflow: s.Workflow.Name,
 			Disabled: s.DisabledAt, Off: !s.DisabledAt.IsZero(),
+			Labels: known[s.Project.ID].Labels[s.Workflow.Name],
 		}
 		if s.NextRunTime.Year() < never {
 			one.NextRun, one.NextSession = s.NextRunTime, s.NextScheduleTime

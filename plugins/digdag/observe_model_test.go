@@ -28,11 +28,13 @@ type memory struct {
 	now  time.Time
 	// meanwhile is what happens before each request.
 	meanwhile func()
-	requests  int
+	// project and workflow are what is started.
+	project, workflow client.Ref
+	requests          int
 }
 
 func newMemory(page int) *memory {
-	return &memory{page: page, next: 1, rows: map[int64]client.Attempt{}, late: map[int64]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC), meanwhile: func() {}}
+	return &memory{page: page, next: 1, rows: map[int64]client.Attempt{}, late: map[int64]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC), meanwhile: func() {}, project: client.Ref{ID: "1", Name: "p"}, workflow: client.Ref{Name: "w"}}
 }
 
 // reset is a server in memory that was started anew.
@@ -51,7 +53,7 @@ func (m *memory) commit(n int64) {
 	delete(m.late, n)
 	m.rows[n] = client.Attempt{
 		ID: idOf(n), Index: 1, SessionID: idOf(n), SessionUUID: fmt.Sprintf("%d-%d", m.life, n), CreatedAt: m.now, SessionTime: m.now,
-		Project: client.Ref{ID: "1", Name: "p"}, Workflow: client.Ref{ID: "1", Name: "w"}, Params: []byte("{}"),
+		Project: m.project, Workflow: m.workflow, Params: []byte("{}"),
 	}
 }
 
@@ -103,6 +105,10 @@ func (m *memory) Attempt(_ context.Context, id client.ID) (client.Attempt, error
 
 func (m *memory) Schedules(context.Context, client.ScheduleFilter) iter.Seq2[client.Schedule, error] {
 	return func(func(client.Schedule, error) bool) {}
+}
+
+func (m *memory) AllWorkflows(context.Context) iter.Seq2[client.Workflow, error] {
+	return func(func(client.Workflow, error) bool) {}
 }
 
 func (m *memory) Requests() int { return m.requests }

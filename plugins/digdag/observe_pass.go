@@ -76,16 +76,19 @@ func (o *observer) pass(ctx context.Context, ask observe.Ask) (observe.Snapshot,
 	}
 	tell, next, cut := c.advance(rows, bottom, ask.Limit, int64(o.page), o.now)
 	s.Cut = cut
-	s.Runs = runsOf(tell, o.Endpoint())
-	s.Signals = attemptSignals(s.Runs, c.fresh(rows))
-	if s.Runs, err = o.details(ctx, s.Runs, ask.Details); err != nil {
-		return s, err
-	}
 	schedules, err := o.schedules(ctx)
 	if err != nil {
 		return s, err
 	}
-	s.Schedules = schedulesOf(schedules)
+	if next.Pushed, err = o.pushes(ctx, c.Pushed, tell, schedules); err != nil {
+		return s, err
+	}
+	s.Runs = runsOf(tell, next.Pushed, o.Endpoint())
+	s.Signals = attemptSignals(s.Runs, c.fresh(rows))
+	if s.Runs, err = o.details(ctx, s.Runs, next.Pushed, ask.Details); err != nil {
+		return s, err
+	}
+	s.Schedules = schedulesOf(schedules, next.Pushed)
 	s.Signals = append(s.Signals, scheduleSignals(s.Schedules, o.now)...)
 	s.Health = append(healthOf(s.Version, o.Endpoint(), s.Schedules, o.now), observe.Health{Name: "database", OK: true})
 	if s.Cursor, err = next.raw(); err != nil {

@@ -76,9 +76,18 @@ func attemptState(f client.Flags) observe.State {
 	return observe.Running
 }
 
+// observedRun is an attempt as a run, with its parameters, which are short, and what is
+// known of its project.
+func observedRun(a client.Attempt, o origin, known map[client.ID]pushed, endpoint string) observe.Run {
+	run := runOf(a, o, endpoint)
+	p := known[a.Project.ID]
+	run.Params, run.Revision, run.Labels = a.Params, p.revisionOf(a.Workflow.ID), p.Labels[a.Workflow.Name]
+	return run
+}
+
 // runsOf makes runs of rows. One of a backfill that waits for the one before it is
 // queued.
-func runsOf(rows []row, endpoint string) []observe.Run {
+func runsOf(rows []row, known map[client.ID]pushed, endpoint string) []observe.Run {
 	open := map[turn]bool{}
 	for _, r := range rows {
 		if !r.Done {
@@ -87,7 +96,7 @@ func runsOf(rows []row, endpoint string) []observe.Run {
 	}
 	runs := make([]observe.Run, 0, len(rows))
 	for _, r := range rows {
-		run := runOf(r.Attempt, r.origin, endpoint)
+		run := observedRun(r.Attempt, r.origin, known, endpoint)
 		if run.State == observe.Running && r.RetryAttemptName != "" && !r.after.IsZero() && open[turnOf(r, r.after)] {
 			run.State = observe.Queued
 		}

@@ -69,7 +69,7 @@ func TestABackfillWaitsInTurn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, r := range runsOf(rows, "") {
+		for _, r := range runsOf(rows, nil, "") {
 			if !r.State.Ended() {
 				all = append(all, r.ID+" "+string(r.State))
 			}
@@ -98,7 +98,7 @@ func TestABackfillWaitsInTurn(t *testing.T) {
 func TestScheduleReports(t *testing.T) {
 	now := time.Date(2026, 11, 21, 23, 17, 30, 0, time.UTC)
 	recordedOnes := recorded[[]client.Schedule](t, "schedules", "schedules")
-	got := schedulesOf(recordedOnes)
+	got := schedulesOf(recordedOnes, nil)
 	if len(got) != 2 || got[0].ID != "1" || got[0].Project != "demo" || got[0].Workflow != "sched" || !got[0].NextRun.Equal(now.Add(-30*time.Second)) ||
 		got[0].NextSession.Format(time.RFC3339) != "2026-11-22T08:17:00+09:00" || got[0].Off {
 		t.Errorf("%+v", got)
@@ -106,7 +106,7 @@ func TestScheduleReports(t *testing.T) {
 	ended, off := recordedOnes[0], recordedOnes[0]
 	ended.NextRunTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	off.DisabledAt = now
-	many := schedulesOf([]client.Schedule{recordedOnes[0], ended, off})
+	many := schedulesOf([]client.Schedule{recordedOnes[0], ended, off}, nil)
 	if !many[1].NextRun.IsZero() || many[1].Off || !many[2].Off || !many[2].Disabled.Equal(now) {
 		t.Errorf("%+v", many)
 	}
