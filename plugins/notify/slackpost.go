@@ -30,6 +30,8 @@ type slackParams struct {
 	Thread   string            `json:"thread,omitempty" help:"Reply in this thread: the ts of a message in the channel"`
 	Update   string            `json:"update,omitempty" help:"Replace the message with this ts, its blocks and attachments too, instead of posting one; needs token and channel as slack.post put them out"`
 	Metadata *slackMetadata    `json:"metadata,omitempty" help:"Message metadata, which programs can read; needs token"`
+	Adopt    bool              `json:"adopt" help:"Look for a message with the very same metadata first, in the channel or the thread, and if it stands there take it for this one instead of posting; needs token, metadata and the scope channels:history (groups:history in a private channel), with a channel's name channels:read (groups:read)" default:"false"`
+	Since    time.Time         `json:"adopt_since,omitzero" help:"With adopt: it was not posted before"`
 	Timeout  time.Duration     `json:"timeout" help:"How long it may take in all, with what Slack asks to wait" default:"1m" min:"1s"`
 	APIURL   string            `json:"api_url" help:"Where Slack's API is" default:"https://slack.com/api/"`
 }
@@ -48,6 +50,10 @@ func (p slackParams) Validate() error {
 		return errors.New("give either token or webhook, not empty")
 	case hook && (p.Update != "" || p.Metadata != nil):
 		return errors.New("webhook: it can neither update a message nor carry metadata; use token")
+	case p.Adopt && (p.Metadata == nil || p.Update != ""):
+		return errors.New("adopt: it looks for the metadata of a message to be posted: give metadata, and leave update out")
+	case !p.Adopt && !p.Since.IsZero():
+		return errors.New("adopt_since: is for adopt; there is none")
 	case written == (p.Template != ""):
 		return errors.New("give either text or blocks, or a template")
 	case len(p.Values) > 0 && p.Template == "":
@@ -65,6 +71,7 @@ type slackOutput struct {
 	TS      string   `json:"ts" help:"The message's id in the channel, for update; empty from a webhook"`
 	Thread  string   `json:"thread" help:"What replies give as thread"`
 	Cut     []string `json:"cut" help:"What was longer than Slack takes, such as blocks.0.text.text"`
+	Adopted bool     `json:"adopted" help:"It stood there already, and was not posted again"`
 }
 
 func slackPost() sdk.Component {
@@ -75,7 +82,7 @@ With a bot token it puts out channel and ts: give both to a later call to update
 
 The text is plain: formatting, mentions and links in it are shown as they are written, unless mrkdwn is set. Emoji such as :tada: work. What is longer than Slack takes is cut, with a mark, and told in the output cut: 40,000 characters of text, 50 blocks, 3,000 characters of a section.
 
-When Slack asks to wait it waits, as long as timeout allows; else it fails and says how long. A message that Slack may have taken is not sent twice: that failure is for the caller to retry.
+When Slack asks to wait it waits, as long as timeout allows; else it fails and says how long. A message that Slack may have taken is not sent twice: that failure is for the caller to retry. Give metadata that no other message has, and retry with adopt: the message is not posted if it stands there. When the token may not look, it is posted, and the log says so.
 
 A template is read as digdag-slack reads it, but ${name} is looked up in values, and nothing is computed. Its formatting is Slack's; its values mention nobody, and link_names is left out, unless mrkdwn is set.`),
 		sdk.Example("A message", `{"token": "env:SLACK_TOKEN", "channel": "#alerts", "text": "orders are late :hourglass:"}`),
@@ -95,7 +102,7 @@ func postToSlack(ctx context.Context, run *sdk.Run, p slackParams) (slackOutput,
 	if len(cut) > 0 {
 		run.Log().Warn("the message is longer than Slack takes: it was cut", "where", cut)
 	}
-	posted, err := send(ctx, run, p, m)
+	posted, adopted, err := send(ctx, run, p, m)
 	if err != nil {
 		return slackOutput{}, verdict(err)
 	}
@@ -109,7 +116,7 @@ func postToSlack(ctx context.Context, run *sdk.Run, p slackParams) (slackOutput,
 	if cut == nil {
 		cut = []string{}
 	}
-	return slackOutput{Channel: posted.Channel, TS: posted.TS, Thread: thread, Cut: cut}, nil
+	return slackOutput{Channel: posted.Channel, TS: posted.TS, Thread: thread, Cut: cut, Adopted: adopted}, nil
 }
 
 // compose makes the message of the parameters, or of the template.
@@ -162,8 +169,8 @@ func readFile(path string, most int64) ([]byte, error) {
 	return raw, nil
 }
 
-func send(ctx context.Context, run *sdk.Run, p slackParams, m message.Message) (slackapi.Posted, error) {
-	var posted slackapi.Posted
+// send posts m, or adopts it.
+func send(ctx context.Context, run *sdk.Run, p slackParams, m message.Message) (posted slackapi.Posted, adopted bool, err error) {
 	secret := p.Webhook.Reveal()
 	try := func(ctx context.Context) error { return slackapi.PostWebhook(ctx, secret, m) }
 	if token := p.Token.Reveal(); token != "" {
@@ -173,6 +180,12 @@ func send(ctx context.Context, run *sdk.Run, p slackParams, m message.Message) (
 			extra.Metadata = &slack.SlackMetadata{EventType: p.Metadata.EventType, EventPayload: p.Metadata.EventPayload}
 		}
 		try = func(ctx context.Context) (err error) {
+			if p.Adopt {
+				mark := slackapi.Mark{Channel: m.Channel, Thread: p.Thread, Metadata: *extra.Metadata, Since: p.Since}
+				if posted, adopted, err = bot.Find(ctx, mark); adopted || err != nil && !mayNotLook(run, err) {
+					return err
+				}
+			}
 			posted, err = bot.Post(ctx, m, extra)
 			return err
 		}
@@ -180,8 +193,19 @@ func send(ctx context.Context, run *sdk.Run, p slackParams, m message.Message) (
 	told := func(f *slackapi.Fault, wait time.Duration) {
 		run.Log().Info("waiting to post again", "why", f.Code, "wait", wait.Round(time.Millisecond).String())
 	}
-	err := slackapi.Within(ctx, p.Timeout, secret, told, try)
-	return posted, err
+	err = slackapi.Within(ctx, p.Timeout, secret, told, try)
+	return posted, adopted, err
+}
+
+// mayNotLook says that looking for the message will never work: then it is posted, since
+// a message that stands there twice is better than none.
+func mayNotLook(run *sdk.Run, err error) bool {
+	var f *slackapi.Fault
+	if !errors.As(err, &f) || !f.Permanent {
+		return false
+	}
+	run.Log().Warn("cannot look whether the message was posted before: it is posted, perhaps again", "why", f.Code, "what", f.Text)
+	return true
 }
 
 // verdict tells the host what a failure means for a retry.

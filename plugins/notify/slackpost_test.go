@@ -252,14 +252,17 @@ func TestParametersThatContradictAreRefused(t *testing.T) {
 	s := newSlack(t, recorded(t, "posted"))
 	for params, want := range map[string]string{
 		`{"text": "hi"}`: "give either token or webhook",
-		slackJSON(s, `, "webhook": "https://x.example/abc", "text": "hi"`):           "give either token or webhook",
-		slackJSON(s, `, "text": "hi"`):                                               "channel: is required",
-		slackJSON(s, `, "channel": "C1"`):                                            "either text or blocks, or a template",
-		slackJSON(s, `, "channel": "C1", "text": "a", "template": "b"`):              "either text or blocks, or a template",
-		slackJSON(s, `, "channel": "C1", "text": "a", "values": {"a": "b"}`):         "values: they are for a template",
-		slackJSON(s, `, "channel": "C1", "text": "a", "update": "1", "thread": "2"`): "thread: a message that is updated",
-		hookJSON(s, `, "text": "a", "update": "1"`):                                  "webhook: it can neither",
-		hookJSON(s, `, "text": "a", "metadata": {"event_type": "x"}`):                "webhook: it can neither",
+		slackJSON(s, `, "webhook": "https://x.example/abc", "text": "hi"`):                                            "give either token or webhook",
+		slackJSON(s, `, "text": "hi"`):                                                                                "channel: is required",
+		slackJSON(s, `, "channel": "C1"`):                                                                             "either text or blocks, or a template",
+		slackJSON(s, `, "channel": "C1", "text": "a", "template": "b"`):                                               "either text or blocks, or a template",
+		slackJSON(s, `, "channel": "C1", "text": "a", "values": {"a": "b"}`):                                          "values: they are for a template",
+		slackJSON(s, `, "channel": "C1", "text": "a", "update": "1", "thread": "2"`):                                  "thread: a message that is updated",
+		slackJSON(s, `, "channel": "C1", "text": "a", "adopt": true`):                                                 "adopt: it looks for the metadata",
+		slackJSON(s, `, "channel": "C1", "text": "a", "adopt": true, "metadata": {"event_type": "x"}, "update": "1"`): "adopt: it looks for the metadata",
+		slackJSON(s, `, "channel": "C1", "text": "a", "adopt_since": "2026-01-01T00:00:00Z"`):                         "adopt_since: is for adopt",
+		hookJSON(s, `, "text": "a", "update": "1"`):                                                                   "webhook: it can neither",
+		hookJSON(s, `, "text": "a", "metadata": {"event_type": "x"}`):                                                 "webhook: it can neither",
 	} {
 		if o := post(t, params); o.Code != "bad_params" || !strings.Contains(o.Error, want) {
 			t.Errorf("%s: %s, %s", params, o.Code, o.Error)

@@ -41,7 +41,7 @@ func (b Bot) Post(ctx context.Context, m message.Message, extra Extra) (Posted, 
 	if err != nil {
 		return Posted{}, &Fault{Code: "invalid_blocks", Permanent: true, Text: err.Error()}
 	}
-	api := slack.New(b.Token, slack.OptionAPIURL(strings.TrimSuffix(b.API, "/")+"/"), slack.OptionHTTPClient(newHTTP(b.Token)))
+	api := b.client()
 	var p Posted
 	if extra.Update != "" {
 		p.Channel, p.TS, _, err = api.UpdateMessageContext(ctx, m.Channel, extra.Update, options...)
@@ -51,12 +51,16 @@ func (b Bot) Post(ctx context.Context, m message.Message, extra Extra) (Posted, 
 		p.Thread = full.ThreadTimestamp
 	}
 	if err != nil {
-		return Posted{}, botFault(ctx, err)
+		return Posted{}, b.fault(err)
 	}
 	if p.TS == "" {
 		return Posted{}, notSlack("says neither ok nor why not")
 	}
 	return p, nil
+}
+
+func (b Bot) client() *slack.Client {
+	return slack.New(b.Token, slack.OptionAPIURL(strings.TrimSuffix(b.API, "/")+"/"), slack.OptionHTTPClient(newHTTP(b.Token)))
 }
 
 func optionsOf(m message.Message, extra Extra) ([]slack.MsgOption, error) {
@@ -129,14 +133,14 @@ func attachmentsOf(in []map[string]any) ([]slack.Attachment, error) {
 	return out, nil
 }
 
-// botFault leaves what the network did to Within.
-func botFault(ctx context.Context, err error) error {
+// fault leaves what the network did to Within.
+func (b Bot) fault(err error) error {
 	var refused slack.SlackErrorResponse
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &refused):
-		return ofCode(refused.Err, detailOf(refused))
+		return ofCode(refused.Err, hiding(b.Token)(detailOf(refused)))
 	case errors.As(err, &syntax), errors.As(err, &kind):
 		return notSlack("is not Slack's JSON")
 	}

@@ -18,8 +18,8 @@ import (
 	"github.com/outrider-run/outrider/plugins/notify/internal/redact"
 )
 
-// mostAnswer is what is read of an answer; Slack's are a few KiB.
-const mostAnswer = 1 << 20
+// mostAnswer is what is read of an answer; a page of messages, the largest, has a few MiB.
+const mostAnswer = 16 << 20
 
 // newHTTP keeps no connection.
 func newHTTP(secret string) *http.Client {

@@ -12,7 +12,8 @@ import (
 // Fault is why a message was not posted.
 type Fault struct {
 	// Code is for programs: Slack's own where it is a known one, else one of
-	// slack_error, bad_answer, redirected, unreachable, timed_out.
+	// slack_error, bad_answer, redirected, unreachable, interrupted, timed_out.
+	// Unreachable is where no connection was made.
 	Code string
 	// Text says what happened and what to do; no secret stands in it.
 	Text string

@@ -15,9 +15,8 @@ func unreachable(err error) *Fault {
 		err = request.Err
 	}
 	var op *net.OpError
-	dialed := errors.As(err, &op) && op.Op == "dial"
-	return &Fault{
-		Code: "unreachable", Unsent: dialed,
-		Text: fmt.Sprintf("Slack cannot be reached: %v: look at the network, the proxy and the address", err),
+	if errors.As(err, &op) && op.Op == "dial" {
+		return &Fault{Code: "unreachable", Unsent: true, Text: fmt.Sprintf("Slack cannot be reached: %v: look at the network, the proxy and the address", err)}
 	}
+	return &Fault{Code: "interrupted", Text: fmt.Sprintf("the connection to Slack broke off: %v; the message may stand there nevertheless", err)}
 }
