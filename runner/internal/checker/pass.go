@@ -22,7 +22,9 @@ type State struct {
 	Version int                       `json:"version"`
 	Sources map[string]history.Source `json:"sources,omitempty"`
 	Down    map[string]Down           `json:"down,omitempty"`
-	Alerts  alert.Book                `json:"alerts"`
+	// Unwatched is since when a source is not among those that are watched.
+	Unwatched map[string]time.Time `json:"unwatched,omitempty"`
+	Alerts    alert.Book           `json:"alerts"`
 }
 
 // Down is a source that does not answer.
@@ -36,15 +38,19 @@ type Report struct {
 	Source   string           `json:"source"`
 	Snapshot observe.Snapshot `json:"snapshot,omitzero"`
 	Failure  string           `json:"failure,omitempty"`
+	// Details are the ids of runs that the source was asked to tell more of.
+	Details []string `json:"details,omitempty"`
 }
 
 // Config is what holds for a pass.
 type Config struct {
 	Rules  *rule.Set
 	Policy alert.Policy
-	// Sources are those that are watched; what is remembered of others is dropped. None
-	// means those of the reports and of the state.
+	// Sources are those that are watched; what is remembered of others is frozen, and
+	// dropped after some days. None means those of the reports and of the state.
 	Sources []string
+	// Ended are those that never come again: they are dropped at once.
+	Ended []string
 }
 
 // Result of a pass.
@@ -65,7 +71,8 @@ func Pass(s State, reports []Report, c Config, now time.Time) Result {
 	p.out.State.Version = Version
 	p.out.State.Sources = orEmpty(maps.Clone(s.Sources))
 	p.out.State.Down = orEmpty(maps.Clone(s.Down))
-	p.checked.Over = map[string]string{}
+	p.out.State.Unwatched = orEmpty(maps.Clone(s.Unwatched))
+	p.checked.Over, p.checked.Looked = map[string]string{}, map[string]bool{}
 	reports = slices.Clone(reports)
 	slices.SortStableFunc(reports, func(a, b Report) int { return cmp.Compare(a.Source, b.Source) })
 	for _, r := range reports {
@@ -123,6 +130,9 @@ func (p *pass) source(r Report) {
 	found := map[string]bool{}
 	for _, f := range judged.Findings {
 		found[f.Key] = true
+		if f.Holder != nil || f.LogTail != "" || slices.Contains(r.Details, f.Run) {
+			p.checked.Looked[f.Key] = true
+		}
 	}
 	for key, a := range p.out.State.Alerts.Alerts {
 		if a.Source != r.Source || a.State == alert.Resolved || found[key] {
@@ -141,19 +151,58 @@ func (c Config) take(s history.Source, r Report) judge.Input {
 	return in
 }
 
-// unwatched drops sources that the config has no more.
+// keepUnwatched is how long a source is remembered that is not watched: it may be off for
+// a while, or watched by another with the same store.
+const keepUnwatched = 3 * 24 * time.Hour
+
+// unwatched freezes sources that the config has no more, and drops them in the end.
 func (p *pass) unwatched() {
 	if p.c.Sources == nil {
 		return
 	}
-	gone := func(name string) bool { return !slices.Contains(p.c.Sources, name) }
-	for key, a := range p.out.State.Alerts.Alerts {
-		if gone(a.Source) {
+	s := p.out.State
+	open := map[string]bool{}
+	for _, a := range s.Alerts.Alerts {
+		open[a.Source] = open[a.Source] || a.State != alert.Resolved
+	}
+	maps.DeleteFunc(open, func(_ string, is bool) bool { return !is })
+	maps.DeleteFunc(s.Unwatched, func(name string, _ time.Time) bool {
+		_, known := s.Sources[name]
+		_, down := s.Down[name]
+		return slices.Contains(p.c.Sources, name) || !known && !down && !open[name]
+	})
+	known := slices.Concat(slices.Collect(maps.Keys(s.Sources)), slices.Collect(maps.Keys(s.Down)), slices.Collect(maps.Keys(open)))
+	slices.Sort(known)
+	for _, name := range slices.Compact(known) {
+		if !slices.Contains(p.c.Sources, name) {
+			p.leave(name)
+		}
+	}
+}
+
+// leave is for a source that is not watched.
+func (p *pass) leave(name string) {
+	s := p.out.State
+	since, known := s.Unwatched[name]
+	if !known || since.After(p.now) { // the clock was set back
+		since = p.now
+		s.Unwatched[name] = since
+	}
+	until := since.Add(keepUnwatched)
+	if p.now.Before(until) && !slices.Contains(p.c.Ended, name) {
+		if !known {
+			p.out.Notes = append(p.out.Notes, "the source "+name+" is not watched any more: what is known of it, and its alerts, are kept until "+until.UTC().Format(time.RFC3339))
+		}
+		return
+	}
+	for key, a := range s.Alerts.Alerts {
+		if a.Source == name {
 			p.checked.Over[key] = "the source is not watched any more"
 		}
 	}
-	maps.DeleteFunc(p.out.State.Sources, func(name string, _ history.Source) bool { return gone(name) })
-	maps.DeleteFunc(p.out.State.Down, func(name string, _ Down) bool { return gone(name) })
+	delete(s.Sources, name)
+	delete(s.Down, name)
+	delete(s.Unwatched, name)
 }
 
 const (
@@ -176,8 +225,8 @@ func Wants(s State, r Report, c Config, now time.Time) []string {
 	var ids []string
 	for _, f := range judged {
 		a := s.Alerts.Alerts[f.Key]
-		known := a.State != "" && a.State != alert.Resolved && a.Run == f.Run && (a.Holder != nil || a.LogTail != "")
-		fresh := known && now.Sub(a.Seen) < detailsAge
+		known := a.State != "" && a.State != alert.Resolved && a.Run == f.Run && !a.Looked.IsZero()
+		fresh := known && now.Sub(a.Looked) < detailsAge
 		if f.Run != "" && !fresh && (!known || a.Ack == nil) && f.Kind != rule.Lost {
 			ids = append(ids, f.Run)
 		}

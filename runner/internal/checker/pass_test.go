@@ -163,7 +163,8 @@ func TestARenamedWorkflowResolvesWithThatReason(t *testing.T) {
 	w := watch{t: t, c: Config{Rules: rules(t, "")}}
 	w.snap(sched(0, "daily"))
 	expect(t, "late", w.snap(sched(41, "daily")), "new late|etl/daily")
-	expect(t, "renamed", w.snap(sched(42, "hourly")), "new late|etl/hourly; resolved late|etl/daily (the workflow is gone: hourly came in its place)")
+	expect(t, "renamed", w.snap(sched(42, "hourly")), "resolved late|etl/daily (the workflow is gone: hourly came in its place)")
+	expect(t, "nobody starts it either", w.snap(sched(53, "hourly")), "new late|etl/hourly")
 }
 
 func TestTheConfigChangesDuringARun(t *testing.T) {
@@ -180,10 +181,34 @@ func TestASourceThatIsNotWatchedAnyMore(t *testing.T) {
 	w := watch{t: t, c: Config{Rules: rules(t, "")}}
 	w.snap(past(10))
 	w.snap(snap(46, run("1", 0, 0, observe.Running)))
+	const day = 24 * 60
+	other := func(minute float64) string {
+		return w.pass(minute, Report{Source: "test", Snapshot: snap(minute)})
+	}
 	w.c.Sources = []string{"test"}
-	expect(t, "dropped", w.pass(47, Report{Source: "test", Snapshot: snap(47)}), "resolved running|etl/daily@1 (the source is not watched any more)")
-	if _, there := w.state.Sources["prod"]; there {
-		t.Error("it is still remembered")
+	expect(t, "frozen", other(47), "")
+	expect(t, "still frozen", other(47+3*day-1), "")
+	if len(w.state.Sources["prod"].Workflows) == 0 || w.state.Unwatched["prod"] != at(47) {
+		t.Errorf("it is forgotten at once: %+v", w.state.Unwatched)
+	}
+	w.c.Sources = []string{"prod", "test"}
+	expect(t, "watched again, and not asked", other(47+3*day-1), "")
+	w.c.Sources = []string{"test"}
+	expect(t, "the time begins anew", other(47+3*day), "")
+	expect(t, "dropped", other(47+6*day), "resolved running|etl/daily@1 (the source is not watched any more)")
+	if _, there := w.state.Sources["prod"]; there || len(w.state.Unwatched) > 0 {
+		t.Errorf("it is still remembered: %+v", w.state)
+	}
+}
+
+func TestTheClockIsSetBackForASourceThatIsNotWatched(t *testing.T) {
+	w := watch{t: t, c: Config{Rules: rules(t, "")}}
+	w.snap(past(10))
+	w.c.Sources = []string{"test"}
+	w.pass(600)
+	w.pass(20)
+	if got := w.state.Unwatched["prod"]; got != at(20) {
+		t.Errorf("since %v", got)
 	}
 }
 
@@ -230,6 +255,12 @@ func TestWants(t *testing.T) {
 	}
 	if got := Wants(w.state, Report{Source: "prod", Snapshot: snap(60, run("1", 0, 0, observe.Running))}, w.c, at(60)); len(got) != 1 {
 		t.Errorf("they are old: %v", got)
+	}
+	w.state = Pass(w.state, []Report{{Source: "prod", Snapshot: snap(60, run("1", 0, 0, observe.Running)), Details: []string{"1"}}}, w.c, at(60)).State
+	for minute, want := range map[float64]int{61: 0, 69: 0, 71: 1} {
+		if got := Wants(w.state, Report{Source: "prod", Snapshot: snap(minute, run("1", 0, 0, observe.Running))}, w.c, at(minute)); len(got) != want {
+			t.Errorf("%v minutes, asked again 11 minutes ago at most: %v", minute, got)
+		}
 	}
 	if got := Wants(w.state, Report{Source: "prod", Failure: "x"}, w.c, at(60)); got != nil {
 		t.Errorf("%v", got)

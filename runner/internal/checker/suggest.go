@@ -33,7 +33,7 @@ func Suggest(name string, s history.Source, match func(*history.Workflow) bool) 
 	var all []Suggestion
 	for _, key := range slices.Sorted(maps.Keys(s.Workflows)) {
 		w := s.Workflows[key]
-		if !w.Gone.IsZero() || len(w.Runs) < enoughToSuggest || !match(w) {
+		if !w.Gone.IsZero() || len(w.Runs.Samples()) < enoughToSuggest || !match(w) {
 			continue
 		}
 		r := rule.Rule{Source: rule.Globs{literal(name)}, Workflow: rule.Globs{literal(w.Name)}}
@@ -68,8 +68,9 @@ func suggestTask(w *history.Workflow, r rule.Rule, task string) Suggestion {
 // suggestFresh wants successes as regularly as they come: by the longest gap of late.
 func suggestFresh(w *history.Workflow, r rule.Rule) Suggestion {
 	var gaps []time.Duration
-	for i := 1; i < len(w.Runs); i++ {
-		gaps = append(gaps, time.Duration(w.Runs[i].Start-w.Runs[i-1].Start)*time.Millisecond)
+	runs := w.Runs.Samples()
+	for i := 1; i < len(runs); i++ {
+		gaps = append(gaps, time.Duration(runs[i].Start-runs[i-1].Start)*time.Millisecond)
 	}
 	slices.Sort(gaps)
 	median, long := gaps[len(gaps)/2], gaps[len(gaps)-1]
@@ -89,7 +90,8 @@ func suggestFresh(w *history.Workflow, r rule.Rule) Suggestion {
 }
 
 func newest(w *history.Workflow) time.Time {
-	return time.UnixMilli(w.Runs[len(w.Runs)-1].Start).UTC()
+	runs := w.Runs.Samples()
+	return time.UnixMilli(runs[len(runs)-1].Start).UTC()
 }
 
 // roundUp is a number that a person would write.

@@ -23,8 +23,10 @@ type Alert struct {
 	finding.Finding
 	State State `json:"state"`
 	// Checks in a row that found it; Seen is the first of them.
-	Checks   int       `json:"checks"`
-	Seen     time.Time `json:"seen"`
+	Checks int       `json:"checks"`
+	Seen   time.Time `json:"seen"`
+	// Looked is when its run was last looked at closely: its tasks and log.
+	Looked   time.Time `json:"looked,omitzero"`
 	Fired    time.Time `json:"fired,omitzero"`
 	Resolved time.Time `json:"resolved,omitzero"`
 	// Reason why it resolved.
@@ -49,6 +51,9 @@ type Ack struct {
 	At   time.Time `json:"at"`
 	Note string    `json:"note,omitempty"`
 }
+
+// Retried is who cares where somebody has started a new try.
+const Retried = "retry"
 
 // Incident is what is told in one thread.
 type Incident struct {
@@ -96,6 +101,8 @@ const (
 	Acknowledged EventKind = "acknowledged"
 	Escalated    EventKind = "escalated"
 	Recovered    EventKind = "resolved"
+	// Acted tells what an action did.
+	Acted EventKind = "acted"
 	// Act is for actions alone; nobody is told.
 	Act EventKind = "act"
 )

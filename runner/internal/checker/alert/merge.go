@@ -1,11 +1,14 @@
 package alert
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Merge adds an event to those that were not sent yet, in their order. Of what a
 // receiver has not seen, only what is true now is told: a recovery takes the place of
-// the news before it, later alerts join the first message, and a repeat of what was
-// never said is dropped.
+// the news before it and keeps the notes of actions, later alerts join the first message,
+// and a repeat of what was never said is dropped.
 func Merge(unsent []Event, e Event) []Event {
 	same := func(o Event) bool { return o.Incident == e.Incident && o.Receiver == e.Receiver && e.Incident != "" }
 	if !slices.ContainsFunc(unsent, same) {
@@ -13,9 +16,17 @@ func Merge(unsent []Event, e Event) []Event {
 	}
 	switch e.Kind {
 	case Recovered:
+		var notes []string // of what actions did, which nothing else tells
 		for _, o := range unsent {
 			e.Merged = e.Merged || same(o) && (o.Kind == New || o.Kind == Escalated)
+			if same(o) && o.Kind == Acted {
+				notes = append(notes, o.Note)
+			}
 		}
+		if e.Note != "" {
+			notes = append(notes, e.Note)
+		}
+		e.Note = strings.Join(notes, "; ")
 		return append(slices.DeleteFunc(slices.Clone(unsent), same), e)
 	case Repeat:
 		return unsent

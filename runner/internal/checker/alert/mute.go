@@ -2,7 +2,6 @@ package alert
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -25,11 +24,21 @@ type Silence struct {
 
 // Validate refuses a silence of everything and one that is never.
 func (s Silence) Validate() error {
+	if p := s.problem(); p != nil {
+		return p
+	}
+	return nil
+}
+
+func (s Silence) problem() *rule.Problem {
+	bad := func(field, value, why string) *rule.Problem {
+		return &rule.Problem{At: "/" + field, Whose: "silence " + s.ID, Field: field, Value: value, Why: why}
+	}
 	switch {
 	case len(s.Match) == 0:
-		return errors.New("a silence needs matchers, such as project=etl; source=~.* silences all")
+		return bad("match", `""`, "a silence needs matchers, such as project=etl; source=~.* silences all")
 	case !s.Until.After(s.From):
-		return fmt.Errorf("a silence has to end after it begins, not at %s", s.Until.Format(time.RFC3339))
+		return bad("until", s.Until.Format(time.RFC3339), "a silence has to end after it begins")
 	}
 	return nil
 }
@@ -48,13 +57,23 @@ type Window struct {
 
 // Validate names what is wrong with a window.
 func (w Window) Validate() error {
+	if p := w.problem(); p != nil {
+		return p
+	}
+	return nil
+}
+
+func (w Window) problem() *rule.Problem {
+	bad := func(field, value, why string) *rule.Problem {
+		return &rule.Problem{At: "/" + field, Whose: "window " + w.Name, Field: field, Value: value, Why: why}
+	}
 	switch {
 	case w.Name == "":
-		return errors.New(`window: name: "": want a name`)
+		return bad("name", `""`, "want a name")
 	case w.Cron.text == "":
-		return fmt.Errorf(`window %s: cron: "": want a crontab's five fields, such as 0 2 * * sun`, w.Name)
+		return bad("cron", `""`, "want a crontab's five fields, such as 0 2 * * sun")
 	case w.For <= 0 || time.Duration(w.For) > 31*24*time.Hour:
-		return fmt.Errorf("window %s: for: %s: want a duration above zero and up to 31d", w.Name, w.For)
+		return bad("for", w.For.String(), "want a duration above zero and up to 31d")
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outrider-run/outrider/runner/internal/checker/rule"
 	"github.com/outrider-run/outrider/runner/internal/checker/threshold"
 )
 
@@ -36,14 +37,20 @@ type Policy struct {
 	Storm int `json:"storm,omitempty"`
 }
 
-// Validate names what is wrong with routes, silences and windows. receivers are those
-// that there are, nil for any.
+// Validate names what is wrong with routes, silences and windows, in a *rule.Problem each.
+// receivers are those that there are, nil for any.
 func (p Policy) Validate(receivers []string) error {
 	var wrong []error
+	put := func(list string, i int, p *rule.Problem) {
+		if p != nil {
+			p.At = fmt.Sprintf("/%s/%d%s", list, i, p.At)
+			wrong = append(wrong, p)
+		}
+	}
 	known := func(name string) bool { return name != "" && (receivers == nil || slices.Contains(receivers, name)) }
 	for i, r := range p.Routes {
-		bad := func(field string, value any, why string) {
-			wrong = append(wrong, fmt.Errorf("routes[%d]: %s: %q: %s", i, field, fmt.Sprint(value), why))
+		bad := func(field, value, why string) {
+			put("routes", i, &rule.Problem{At: "/" + field, Whose: fmt.Sprintf("routes[%d]", i), Field: field, Value: fmt.Sprintf("%q", value), Why: why})
 		}
 		if !known(r.Receiver) {
 			bad("receiver", r.Receiver, "want one of the receivers")
@@ -62,15 +69,13 @@ func (p Policy) Validate(receivers []string) error {
 		}
 	}
 	if p.Storm < 0 {
-		wrong = append(wrong, fmt.Errorf("storm: %d: want a number of alerts above zero", p.Storm))
+		wrong = append(wrong, &rule.Problem{At: "/storm", Whose: "storm", Field: "storm", Value: fmt.Sprint(p.Storm), Why: "want a number of alerts above zero"})
 	}
-	for _, s := range p.Silences {
-		if err := s.Validate(); err != nil {
-			wrong = append(wrong, fmt.Errorf("silence %s: %w", s.ID, err))
-		}
+	for i, s := range p.Silences {
+		put("silences", i, s.problem())
 	}
-	for _, w := range p.Windows {
-		wrong = append(wrong, w.Validate())
+	for i, w := range p.Windows {
+		put("windows", i, w.problem())
 	}
 	return errors.Join(wrong...)
 }

@@ -51,7 +51,7 @@ func TestAPolicyIsRefused(t *testing.T) {
 		"windows: [{name: w, cron: '* *', for: 1h}]":                                              `cron: "* *": want a crontab's five fields, such as 0 2 * * sun`,
 		"windows: [{name: w, cron: '0 2 * * *'}]":                                                 `window w: for: 0s: want a duration above zero`,
 		"windows: [{name: w, cron: '0 2 * * *', for: 1h, zone: Tokyo}]":                           `zone: "Tokyo": want a time zone`,
-		"silences: [{id: s, match: '', from: 2026-03-02T00:00:00Z, until: 2026-03-03T00:00:00Z}]": `silence s: a silence needs matchers`,
+		"silences: [{id: s, match: '', from: 2026-03-02T00:00:00Z, until: 2026-03-03T00:00:00Z}]": `silence s: match: "": a silence needs matchers`,
 		"rotes: []": "rotes: unknown key",
 	} {
 		var p Policy

@@ -16,6 +16,8 @@ type Checked struct {
 	// Over are keys of what was found before and is over, with the reason. What is neither
 	// found nor over is frozen: the check could not tell.
 	Over map[string]string
+	// Looked are keys of findings whose runs were looked at closely.
+	Looked map[string]bool
 	// Missed are all due runs that have not started.
 	Missed []finding.Missed
 }
@@ -52,7 +54,7 @@ func Step(b Book, c Checked, p Policy, now time.Time) (Book, []Event) {
 	for _, f := range c.Findings {
 		if !found[f.Key] {
 			found[f.Key] = true
-			s.found(f)
+			s.found(f, c.Looked[f.Key])
 		}
 	}
 	for _, key := range sorted(s.Alerts) {
@@ -100,7 +102,7 @@ func (s *step) settle() {
 		}
 	}
 	for key, a := range s.Alerts {
-		for _, t := range []*time.Time{&a.Seen, &a.Fired, &a.Resolved, &a.Quiet} {
+		for _, t := range []*time.Time{&a.Seen, &a.Looked, &a.Fired, &a.Resolved, &a.Quiet} {
 			clamp(t)
 		}
 		a.Fires = slices.Clone(a.Fires)
@@ -121,7 +123,7 @@ func (s *step) settle() {
 	}
 }
 
-func (s *step) found(f finding.Finding) {
+func (s *step) found(f finding.Finding, looked bool) {
 	a, known := s.Alerts[f.Key]
 	if !known || a.State == Resolved {
 		fires := a.Fires
@@ -129,8 +131,13 @@ func (s *step) found(f finding.Finding) {
 	}
 	was := a.Finding
 	a.Finding = f
-	if a.State == Firing && was.Run == f.Run {
+	if was.Run == f.Run {
 		keepDetails(&a.Finding, was)
+	} else {
+		a.Looked = time.Time{}
+	}
+	if looked {
+		a.Looked = s.now
 	}
 	a.Checks++
 	a.Frozen, a.Quiet = false, time.Time{}
@@ -147,7 +154,7 @@ func (s *step) found(f finding.Finding) {
 		}
 	}
 	if f.Retry != "" && (a.Ack == nil || a.Ack.Note != retried(f)) {
-		a.Ack = &Ack{By: "retry", At: s.now, Note: retried(f)}
+		a.Ack = &Ack{By: Retried, At: s.now, Note: retried(f)}
 		s.acked[f.Key] = true
 	}
 	s.Alerts[f.Key] = a

@@ -13,6 +13,9 @@ import (
 	"github.com/outrider-run/outrider/runner/internal/checker/threshold"
 )
 
+// Ledger is the engine that the ledger's own runs are of.
+const Ledger = "outrider"
+
 // Finding is one thing that a rule found.
 type Finding struct {
 	// Key is the same as long as it is the same thing: source|rule|subject.
@@ -22,7 +25,9 @@ type Finding struct {
 	Severity rule.Severity `json:"severity"`
 	For      int           `json:"for"`
 
-	Source   string `json:"source"`
+	Source string `json:"source"`
+	// Engine is the source's, "" where it never answered.
+	Engine   string `json:"engine,omitempty"`
 	Project  string `json:"project,omitempty"`
 	Workflow string `json:"workflow,omitempty"`
 	// Run is the engine's id, Address what the host's verbs take, with the source.
@@ -130,6 +135,18 @@ func (f *Finding) Get(name string) string {
 		return f.Key
 	}
 	return f.Labels[name]
+}
+
+// Where is whom it is about, for people: its address, which of the ledger's runs is but an
+// id, so that the name stands before it; or the source.
+func (f Finding) Where() string {
+	switch {
+	case f.Engine == Ledger && f.Run != "" && f.Workflow != "":
+		return f.Source + ":" + f.Workflow + " run " + f.Run
+	case f.Address == "":
+		return f.Source
+	}
+	return f.Address
 }
 
 // Merge adds labels, without what the checker itself sets.

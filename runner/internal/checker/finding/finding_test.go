@@ -31,3 +31,17 @@ func TestMergeLeavesOutWhatTheCheckerReads(t *testing.T) {
 		t.Error("no labels are nil")
 	}
 }
+
+func TestWhereNamesTheWorkflow(t *testing.T) {
+	for want, f := range map[string]Finding{
+		"prod":                    {Source: "prod"},
+		"prod:etl/daily@9":        {Source: "prod", Engine: "digdag", Workflow: "daily", Run: "9", Address: "prod:etl/daily@9"},
+		"outrider:nightly run 01": {Source: "outrider", Engine: Ledger, Workflow: "nightly", Run: "01", Address: "outrider:01"},
+		"outrider:nightly":        {Source: "outrider", Engine: Ledger, Workflow: "nightly", Address: "outrider:nightly"},
+		"prod:scheduler":          {Source: "prod", Address: "prod:scheduler"},
+	} {
+		if got := f.Where(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

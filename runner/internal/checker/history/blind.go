@@ -28,7 +28,7 @@ func blindOf(texts []string) (b Blind) {
 			return slices.ContainsFunc(with, func(w string) bool { return strings.HasPrefix(part, w) })
 		}
 		switch {
-		case starts("tasks of", "log of", "dag warnings"), strings.Contains(part, "asked for in details"):
+		case starts("tasks of", "log of", "dag warnings", "settings"), strings.Contains(part, "asked for in details"):
 		case starts("pool", "import error", "task instance", "jobs", "signals"):
 			b.Signals = true
 		case starts("health", "monitor", "version"):

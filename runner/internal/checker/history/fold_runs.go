@@ -89,7 +89,7 @@ func (f *fold) open(r observe.Run, was Open) Open {
 		o.First, o.Before = cmp.Or(past.First, past.Created), past.Sum
 	}
 	o.Changed = w.differs(r.Params)
-	if w.Good != nil && w.Good.Revision != r.Revision {
+	if w.Good != nil && r.Revision != "" && w.Good.Revision != r.Revision {
 		o.Revised = w.Good.Revision
 	}
 	o.Params, o.Tasks, o.LogTail = nil, nil, ""
@@ -151,7 +151,7 @@ func (f *fold) end(r observe.Run, was Open) {
 	}
 	if w.Good != nil {
 		o.Changed = w.differs(r.Params)
-		if w.Good.Revision != r.Revision {
+		if r.Revision != "" && w.Good.Revision != r.Revision {
 			o.Before = w.Good.Revision
 		}
 	}
@@ -187,7 +187,7 @@ func (f *fold) success(w *Workflow, r observe.Run, o Outcome) {
 	if !r.Started.IsZero() && !r.Ended.Before(r.Started) {
 		one.Work = milliseconds(r.Ended.Sub(r.Started))
 	}
-	w.Runs = w.Runs.with(one, maxRuns)
+	w.Runs = w.Runs.Samples().with(one, maxRuns).Pack()
 	if w.Good != nil && w.Good.Ended.After(r.Ended) {
 		return
 	}
@@ -223,18 +223,18 @@ func (f *fold) tasks(r observe.Run) {
 		}
 		w := f.s.Workflows[Key(r.Project, r.Workflow)]
 		one := Sample{Start: t.Started.UnixMilli(), Work: milliseconds(t.Ended.Sub(t.Started)), Total: milliseconds(t.Ended.Sub(t.Started))}
-		var before Samples
+		var before Packed
 		if w != nil {
 			before = w.Tasks[t.Name]
 		}
-		after := before.with(one, maxPerTask)
-		if len(after) == len(before) && (len(after) == 0 || after[len(after)-1] == before[len(before)-1]) {
+		after := before.Samples().with(one, maxPerTask).Pack()
+		if after == before {
 			continue
 		}
 		w = f.workflow(r.Project, r.Workflow)
 		w.Tasks = maps.Clone(w.Tasks)
 		if w.Tasks == nil {
-			w.Tasks = map[string]Samples{}
+			w.Tasks = map[string]Packed{}
 		}
 		w.Tasks[t.Name] = after
 		if len(w.Tasks) > maxTasks {
@@ -243,8 +243,11 @@ func (f *fold) tasks(r observe.Run) {
 	}
 }
 
-func oldest(tasks map[string]Samples) string {
-	return slices.MinFunc(slices.Sorted(maps.Keys(tasks)), func(a, b string) int {
-		return cmp.Compare(tasks[a][len(tasks[a])-1].Start, tasks[b][len(tasks[b])-1].Start)
-	})
+func oldest(tasks map[string]Packed) string {
+	newest := map[string]int64{}
+	for name, packed := range tasks {
+		all := packed.Samples()
+		newest[name] = all[len(all)-1].Start
+	}
+	return slices.MinFunc(slices.Sorted(maps.Keys(tasks)), func(a, b string) int { return cmp.Compare(newest[a], newest[b]) })
 }

@@ -54,6 +54,12 @@ func (f *fold) schedule(key string, one observe.Schedule) {
 	if was != nil && w.Gone.IsZero() && was.equal(now) {
 		return
 	}
+	switch {
+	case was != nil && w.Gone.IsZero() && !was.Off && was.Next.Equal(now.Next):
+		now.Late = was.Late
+	case !f.c.First && !now.Off && !now.Next.IsZero() && now.Next.Before(f.s.At):
+		now.Late = f.s.At
+	}
 	w = f.workflow(one.Project, one.Workflow)
 	if was != nil && w.Gone.IsZero() && passed(*was, *now, f.s.At) {
 		w.Due = append(slices.Clone(w.Due), Due{At: was.Next, Session: was.Session, While: f.during(key, was.Next)})

@@ -44,7 +44,7 @@ func TestARunFromOpenToSuccess(t *testing.T) {
 	}
 	s, c = Fold(s, snap(12, run("1", 0, 10, observe.Success)))
 	w := s.Workflows["etl/daily"]
-	if len(s.Open) > 0 || len(c.Ended) != 1 || len(w.Runs) != 1 || w.Runs[0].Total != 600_000 || w.Runs[0].Hour != 24 || w.Good == nil || w.Good.ID != "1" {
+	if len(s.Open) > 0 || len(c.Ended) != 1 || len(w.Runs.Samples()) != 1 || w.Runs.Samples()[0].Total != 600_000 || w.Runs.Samples()[0].Hour != 24 || w.Good == nil || w.Good.ID != "1" {
 		t.Fatalf("%+v %+v", w, c)
 	}
 	again, c := Fold(s, snap(13, run("1", 0, 10, observe.Success)))
@@ -99,7 +99,7 @@ func TestARunThatVanishes(t *testing.T) {
 		{"is lost where the server has it no more", observe.Snapshot{At: at(2), Blind: []string{"attempt 1: it was open, and the server has it no more"}}, true, false},
 		{"is lost where only its details could not be seen", observe.Snapshot{At: at(2), Blind: []string{"run 1, asked for in details: not looked at: 403"}}, true, false},
 		{"not where the report was cut", observe.Snapshot{At: at(2), Cut: true}, false, true},
-		{"other blindness does not matter", observe.Snapshot{At: at(2), Blind: []string{"schedules: x", "log of +a: y", "pools: 403"}}, true, false},
+		{"other blindness does not matter", observe.Snapshot{At: at(2), Blind: []string{"schedules: x", "log of +a: y", "pools: 403", "settings of the owners of workflows: 403"}}, true, false},
 		{"not after a reset", observe.Snapshot{At: at(2), Reset: true}, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestResetVoidsWhatHangsOnIDs(t *testing.T) {
 	if !c.Reset || !c.First || !s.Since.Equal(at(5)) || len(s.Open) != 1 || len(s.Lost) > 0 || len(w.Outcomes) > 0 || w.Good != nil {
 		t.Errorf("%+v %+v %+v", s, w, c)
 	}
-	if len(w.Runs) != 1 {
+	if len(w.Runs.Samples()) != 1 {
 		t.Error("how long it takes does not hang on ids")
 	}
 }
@@ -195,21 +195,23 @@ func TestLimitTakesClockAndHour(t *testing.T) {
 		if i >= 20 {
 			one.Work = one.Total / 2
 		}
-		w.Runs = w.Runs.with(one, maxRuns)
+		w.Runs = w.Runs.Samples().with(one, maxRuns).Pack()
 	}
 	r := observe.Run{Created: at(70 * 1440), Started: at(70*1440 + 20)}
 	l := w.Limit(threshold.Usual(), threshold.Bounds{}, r)
 	if l.Clock != threshold.Created || l.N != 30 || l.Bucket != "" {
 		t.Errorf("10 of 30 starts are known, and 5 Mondays: %+v", l)
 	}
-	for i := range w.Runs {
-		w.Runs[i].Work = w.Runs[i].Total / 2
+	runs := w.Runs.Samples()
+	for i := range runs {
+		runs[i].Work = runs[i].Total / 2
 	}
+	w.Runs = runs.Pack()
 	if l = w.Limit(threshold.Usual(), threshold.Bounds{}, r); l.Clock != threshold.Started || time.Duration(l.Median) != 30*time.Minute {
 		t.Errorf("%+v", l)
 	}
 	for i := range 10 {
-		w.Runs = w.Runs.with(Sample{Start: at(float64((70 + 7*i) * 1440)).UnixMilli(), Total: 3 * 3600_000, Hour: 24}, maxRuns)
+		w.Runs = w.Runs.Samples().with(Sample{Start: at(float64((70 + 7*i) * 1440)).UnixMilli(), Total: 3 * 3600_000, Hour: 24}, maxRuns).Pack()
 	}
 	l = w.Limit(threshold.Usual(), threshold.Bounds{}, observe.Run{Created: at(200 * 7 * 1440)})
 	if l.Bucket != "on Mondays at 00h" || time.Duration(l.Median) != 3*time.Hour || l.N != 15 {
@@ -225,7 +227,7 @@ func TestTasksAreBounded(t *testing.T) {
 	r.Tasks = append(r.Tasks, observe.Task{Name: "+daily", Group: true, State: observe.Success, Started: at(0), Ended: at(100)})
 	s, _ := Fold(Source{}, snap(200, r))
 	w := s.Workflows["etl/daily"]
-	if _, group := w.Tasks["+daily"]; group || len(w.Tasks) != maxTasks || w.Tasks["+daily+00"] != nil || len(w.TaskPast("+daily+49")) != 1 {
+	if _, group := w.Tasks["+daily"]; group || len(w.Tasks) != maxTasks || w.Tasks["+daily+00"] != "" || len(w.TaskPast("+daily+49")) != 1 {
 		t.Errorf("%d tasks", len(w.Tasks))
 	}
 }

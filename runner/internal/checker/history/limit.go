@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/outrider-run/outrider/runner/internal/checker/threshold"
@@ -25,14 +26,8 @@ func (w *Workflow) Limit(spec threshold.Spec, b threshold.Bounds, r observe.Run)
 // Under is the limit below which a run is suspiciously fast. The run itself does not
 // count.
 func (w *Workflow) Under(spec threshold.Spec, o Outcome) threshold.Limit {
-	others := *w
-	others.Runs = nil
-	for _, s := range w.Runs {
-		if s.Start != o.Created.UnixMilli() {
-			others.Runs = append(others.Runs, s)
-		}
-	}
-	past, clock, bucket := others.past(observe.Run{Created: o.Created, Started: o.Started, Time: o.Time})
+	runs := slices.DeleteFunc(w.Runs.Samples(), func(s Sample) bool { return s.Start == o.Created.UnixMilli() })
+	past, clock, bucket := w.among(runs, observe.Run{Created: o.Created, Started: o.Started, Time: o.Time})
 	l := spec.Under(past)
 	l.Clock, l.Bucket = clock, bucket
 	return l
@@ -40,19 +35,23 @@ func (w *Workflow) Under(spec threshold.Spec, o Outcome) threshold.Limit {
 
 // past are the durations that a run is compared with.
 func (w *Workflow) past(r observe.Run) (past []time.Duration, clock threshold.Clock, bucket string) {
+	return w.among(w.Runs.Samples(), r)
+}
+
+func (w *Workflow) among(runs Samples, r observe.Run) (past []time.Duration, clock threshold.Clock, bucket string) {
 	clock = threshold.Created
 	if !r.Started.IsZero() {
-		known := len(w.Runs.durations(threshold.Started, func(Sample) bool { return true }))
-		if r.Created.IsZero() || known >= threshold.Enough && 2*known >= len(w.Runs) {
+		known := len(runs.durations(threshold.Started, func(Sample) bool { return true }))
+		if r.Created.IsZero() || known >= threshold.Enough && 2*known >= len(runs) {
 			clock = threshold.Started
 		}
 	}
 	hour := w.hour(r)
-	past = w.Runs.durations(clock, func(s Sample) bool { return s.Hour == hour })
-	if len(past) >= enoughInHour && len(past) < len(w.Runs) {
+	past = runs.durations(clock, func(s Sample) bool { return s.Hour == hour })
+	if len(past) >= enoughInHour && len(past) < len(runs) {
 		return past, clock, fmt.Sprintf("on %ss at %02dh", time.Weekday(hour/24), hour%24)
 	}
-	return w.Runs.durations(clock, func(Sample) bool { return true }), clock, ""
+	return runs.durations(clock, func(Sample) bool { return true }), clock, ""
 }
 
 // Past are the durations that a run's is to be compared with, in any order, and the
@@ -71,7 +70,7 @@ func (w *Workflow) TaskLimit(spec threshold.Spec, b threshold.Bounds, task strin
 
 // TaskPast are the durations of a task's successes.
 func (w *Workflow) TaskPast(task string) []time.Duration {
-	return w.Tasks[task].durations(threshold.Started, func(Sample) bool { return true })
+	return w.Tasks[task].Samples().durations(threshold.Started, func(Sample) bool { return true })
 }
 
 // Elapsed is how long a run takes until a time, by a clock. Where its time is not known

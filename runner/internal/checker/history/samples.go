@@ -22,7 +22,7 @@ type Sample struct {
 	Hour uint8
 }
 
-// Samples are in the order of their starts. They are encoded as one text.
+// Samples are in the order of their starts.
 type Samples []Sample
 
 // milliseconds is at least 1, so that 0 can mean unknown, and at most 24 days.
@@ -67,12 +67,16 @@ func (s Samples) durations(clock threshold.Clock, f func(Sample) bool) []time.Du
 	return all
 }
 
-// samplesVersion is the first byte of the encoding.
-const samplesVersion = 1
+// Packed are samples as they are kept: a sample takes some ten bytes, and what is known
+// of workflows is mostly that.
+type Packed string
 
-// MarshalText packs the samples: a sample takes some ten bytes.
-func (s Samples) MarshalText() ([]byte, error) {
-	raw := []byte{samplesVersion}
+// packedVersion is the first byte of their text.
+const packedVersion = 1
+
+// Pack packs the samples.
+func (s Samples) Pack() Packed {
+	var raw []byte
 	before := int64(0)
 	for _, one := range s {
 		raw = binary.AppendVarint(raw, one.Start-before)
@@ -81,20 +85,18 @@ func (s Samples) MarshalText() ([]byte, error) {
 		raw = append(raw, one.Hour)
 		before = one.Start
 	}
-	return base64.RawStdEncoding.AppendEncode(nil, raw), nil
+	return Packed(raw)
 }
 
-// UnmarshalText unpacks what MarshalText packed.
-func (s *Samples) UnmarshalText(text []byte) error {
-	raw, err := base64.RawStdEncoding.AppendDecode(nil, text)
-	if err != nil {
-		return fmt.Errorf("unpack durations: %w", err)
-	}
-	if len(raw) == 0 || raw[0] != samplesVersion {
-		return errors.New("unpack durations: they were packed by another version")
-	}
-	raw = raw[1:]
-	var all Samples
+// Samples unpacks them.
+func (p Packed) Samples() Samples {
+	all := make(Samples, 0, len(p)/8)
+	_ = each([]byte(p), func(one Sample) { all = append(all, one) }) // what is kept is whole
+	return all
+}
+
+// each calls do for every sample that is packed in raw.
+func each(raw []byte, do func(Sample)) error {
 	start := int64(0)
 	for len(raw) > 0 {
 		delta, a := binary.Varint(raw)
@@ -105,9 +107,29 @@ func (s *Samples) UnmarshalText(text []byte) error {
 			return errors.New("unpack durations: they end in the middle")
 		}
 		start += delta
-		all = append(all, Sample{start, int32(total), int32(work), raw[end]})
+		do(Sample{start, int32(total), int32(work), raw[end]})
 		raw = raw[end+1:]
 	}
-	*s = all
+	return nil
+}
+
+// MarshalText is the version and the samples.
+func (p Packed) MarshalText() ([]byte, error) {
+	return base64.RawStdEncoding.AppendEncode(nil, append([]byte{packedVersion}, p...)), nil
+}
+
+// UnmarshalText refuses what is not whole.
+func (p *Packed) UnmarshalText(text []byte) error {
+	raw, err := base64.RawStdEncoding.AppendDecode(nil, text)
+	if err != nil {
+		return fmt.Errorf("unpack durations: %w", err)
+	}
+	if len(raw) == 0 || raw[0] != packedVersion {
+		return errors.New("unpack durations: they were packed by another version")
+	}
+	if err := each(raw[1:], func(Sample) {}); err != nil {
+		return err
+	}
+	*p = Packed(raw[1:])
 	return nil
 }

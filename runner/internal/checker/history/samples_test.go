@@ -38,10 +38,10 @@ func TestSamplesAreOrderedBoundedAndReadBack(t *testing.T) {
 		if len(all) > maxRuns || !slices.IsSortedFunc(all, func(a, b Sample) int { return int(a.Start/1000 - b.Start/1000) }) {
 			t.Fatalf("%d samples, or not in order", len(all))
 		}
-		raw, err := json.Marshal(map[string]Samples{"runs": all})
-		var back map[string]Samples
-		if err != nil || json.Unmarshal(raw, &back) != nil || !slices.Equal(back["runs"], all) {
-			t.Fatalf("%v came back as %v, %v", all, back["runs"], err)
+		raw, err := json.Marshal(map[string]Packed{"runs": all.Pack()})
+		var back map[string]Packed
+		if err != nil || json.Unmarshal(raw, &back) != nil || !slices.Equal(back["runs"].Samples(), all) {
+			t.Fatalf("%v came back as %v, %v", all, back["runs"].Samples(), err)
 		}
 	})
 }
@@ -60,12 +60,12 @@ func TestTheNewestSamplesAreKept(t *testing.T) {
 }
 
 func TestSamplesRefuseWhatIsBroken(t *testing.T) {
-	good, err := Samples{{Start: 5e12, Total: 7, Work: 3, Hour: 9}}.MarshalText()
+	good, err := Samples{{Start: 5e12, Total: 7, Work: 3, Hour: 9}}.Pack().MarshalText()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, text := range []string{"", "AA", "!", string(good[:len(good)-1]), string(good[:5]), "AQ" + strings.Repeat("__", 12)} {
-		var s Samples
+		var s Packed
 		if err := s.UnmarshalText([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), "unpack durations: ") {
 			t.Errorf("%q: %v, %v", text, s, err)
 		}

@@ -35,8 +35,8 @@ type Workflow struct {
 	First   time.Time `json:"first,omitzero"`
 	LastRun time.Time `json:"last_run,omitzero"`
 	// Runs are its successes, Tasks those of its tasks by their full names.
-	Runs  Samples            `json:"runs,omitempty"`
-	Tasks map[string]Samples `json:"tasks,omitempty"`
+	Runs  Packed            `json:"runs,omitempty"`
+	Tasks map[string]Packed `json:"tasks,omitempty"`
 	// Outcomes are its last sessions that ended, the newest last.
 	Outcomes []Outcome `json:"outcomes,omitempty"`
 	// Good is its last success.
@@ -97,7 +97,10 @@ type Good struct {
 
 // Schedule is a schedule as it was seen last.
 type Schedule struct {
-	Next       time.Time         `json:"next,omitzero"`
+	Next time.Time `json:"next,omitzero"`
+	// Late is when Next, past already, was first reported: the engine may have learned of it
+	// only then. Zero where it was seen before its time, or at the source's first snapshot.
+	Late       time.Time         `json:"late,omitzero"`
 	Session    time.Time         `json:"session,omitzero"`
 	Expression string            `json:"expression,omitempty"`
 	Zone       string            `json:"zone,omitempty"`

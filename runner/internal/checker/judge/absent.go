@@ -58,7 +58,7 @@ func (in Input) Absent(f finding.Finding) (reason string, over bool) {
 		return "runs start again", !b.Schedules && !b.Runs
 	}
 	reason = "it is not so any more"
-	if w.Good != nil && w.Good.Ended.After(f.Since) {
+	if w.Good != nil && !w.Good.Ended.Before(f.Since) { // both are whole seconds
 		reason = "it succeeded at " + w.Good.Ended.UTC().Format("15:04 MST on 2 Jan")
 	}
 	return reason, !b.Runs

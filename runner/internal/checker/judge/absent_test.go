@@ -13,6 +13,7 @@ func TestAbsent(t *testing.T) {
 		return finding.Finding{Rule: string(kind), Kind: kind, Source: "prod", Project: "etl", Workflow: "daily", Run: "1", Task: "+daily+load", Part: "scheduler", Signal: "open_attempts"}
 	}
 	ruled := func(f finding.Finding, name string) finding.Finding { f.Rule = name; return f }
+	failedAt := func(f finding.Finding, minute float64) finding.Finding { f.Since = at(minute); return f }
 	open := snap(46, run("1", 0, 0, observe.Running))
 	blind := func(minute float64, what string) observe.Snapshot {
 		return observe.Snapshot{At: at(minute), Blind: []string{what}}
@@ -43,6 +44,7 @@ func TestAbsent(t *testing.T) {
 		{"the task ended", of(rule.Task), []observe.Snapshot{past(1), snap(46, withTask)}, "the task is success"},
 		{"its tasks were not looked at", of(rule.Task), []observe.Snapshot{past(1), open}, ""},
 		{"it began", of(rule.Queued), []observe.Snapshot{past(1), open}, "it is running now"},
+		{"it succeeded within the second in which it had failed", failedAt(of(rule.Failed), 50), []observe.Snapshot{past(1), snap(60, run("1", 0, 50, observe.Success))}, "it succeeded at 00:50 UTC on 2 Mar"},
 		{"it succeeded", of(rule.Failed), []observe.Snapshot{past(1), snap(60, run("1", 0, 50, observe.Success))}, "it succeeded at 00:50 UTC on 2 Mar"},
 		{"a success before it is no reason", func() finding.Finding { f := of(rule.Failed); f.Since = at(61); return f }(), []observe.Snapshot{past(1), snap(60, run("1", 0, 50, observe.Success))}, "it is not so any more"},
 		{"nobody could see whether", of(rule.Failed), []observe.Snapshot{past(1), blind(60, "runs: 500")}, ""},

@@ -131,7 +131,7 @@ func (j *judge) found(d rule.Decision, s subject, what string) finding.Finding {
 // foundAt starts a finding about the source itself.
 func (j *judge) foundAt(d rule.Decision, what string) finding.Finding {
 	f := finding.Finding{
-		Rule: d.Name, Kind: d.Kind, Severity: d.Severity, For: d.For, Source: j.Name,
+		Rule: d.Name, Kind: d.Kind, Severity: d.Severity, For: d.For, Source: j.Name, Engine: j.Source.Engine,
 		Key: j.Name + "|" + d.Name, What: what, Owner: d.Owner, Runbook: d.Runbook,
 	}
 	if !d.Builtin {

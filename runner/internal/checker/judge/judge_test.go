@@ -196,6 +196,9 @@ func TestFailed(t *testing.T) {
 		{"its retry succeeds", "", []observe.Snapshot{past(1), failed, snap(40, good)}, ""},
 		{"its retry fails", "", []observe.Snapshot{past(1), failed, snap(40, again)}, "failed |etl/daily: failed after 5m; try 2 of its session, 17m in all"},
 		{"it failed before anybody watched", "", []observe.Snapshot{failed}, ""},
+		{"it failed in the second of the first look, and the engine tells whole ones", "", []observe.Snapshot{
+			with(past(1), func(s *observe.Snapshot) { s.At = s.At.Add(600 * time.Millisecond) }), snap(1, run("1", -10, 9, observe.Failed)),
+		}, "failed |etl/daily: failed after 9m"},
 		{"a cancelled one is neither", "", []observe.Snapshot{past(1), failed, snap(40, run("3", 30, 5, observe.Cancelled))}, "failed |etl/daily: failed after 12m"},
 		{"cancelled alone", "", []observe.Snapshot{past(1), snap(40, run("3", 30, 5, observe.Cancelled))}, ""},
 		{"one of three is not two", often, []observe.Snapshot{past(1), failed}, ""},

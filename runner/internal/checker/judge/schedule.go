@@ -28,14 +28,15 @@ func (j *judge) schedule(s subject) {
 }
 
 // late wants the engine to start what is due. Where as many runs are open as may be, it
-// waits for them: Airflow 3 leaves the next time in the past meanwhile.
+// waits for them: Airflow 3 leaves the next time in the past meanwhile. The time of one that
+// is new, was turned on or catches up is past from the beginning, and soon over.
 func (j *judge) late(s subject, c *history.Schedule) {
 	active := len(j.open[s.key])
 	if c.Next.IsZero() || active > 0 && active >= c.MaxActive {
 		return
 	}
 	for _, d := range j.Rules.Decide(rule.Late, s.who, s.owner) {
-		if took := j.at.Sub(c.Next); took > d.Limit.Fixed {
+		if took := j.at.Sub(c.Next); j.at.Sub(later(c.Next, c.Late)) > d.Limit.Fixed {
 			f := j.found(d, s, fmt.Sprintf("due at %s, %s ago, and not started", c.Next.UTC().Format("15:04 MST"), short(took)))
 			f.Since, f.Elapsed = c.Next, threshold.Duration(took)
 			f.Missed = []finding.Missed{{Address: j.address(s.key), At: c.Next, Session: c.Session}}

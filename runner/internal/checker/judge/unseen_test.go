@@ -54,7 +54,7 @@ func TestTheHourIsThatOfTheSchedulesZone(t *testing.T) {
 		s, _ = history.Fold(s, one)
 	}
 	hours := map[uint8]int{}
-	for _, x := range s.Workflows["dag"].Runs {
+	for _, x := range s.Workflows["dag"].Runs.Samples() {
 		hours[x.Hour]++
 	}
 	if len(hours) != 1 {

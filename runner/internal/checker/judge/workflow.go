@@ -25,8 +25,10 @@ func (j *judge) failed(s subject) {
 	if j.Changes.First && all[len(all)-1].State == observe.Failed {
 		j.out.Baseline = append(j.out.Baseline, j.address(cmp.Or(all[len(all)-1].Address, s.key)))
 	}
-	if !bad[len(bad)-1].Ended.After(j.Source.Since) {
-		return // what failed before anybody watched is no news
+	// What failed before anybody watched is no news. Digdag tells whole seconds: the same
+	// one may be before or after.
+	if ended := bad[len(bad)-1].Ended; j.Changes.First || ended.Before(j.Source.Since.Truncate(time.Second)) {
+		return
 	}
 	for _, d := range j.Rules.Decide(rule.Failed, s.who, s.owner) {
 		n := 0

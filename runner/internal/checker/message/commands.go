@@ -1,17 +1,23 @@
 package message
 
 import (
+	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/outrider-run/outrider/runner/internal/checker/alert"
 	"github.com/outrider-run/outrider/runner/internal/checker/finding"
 	"github.com/outrider-run/outrider/runner/internal/checker/rule"
 )
 
+// Itself is the key of the alert that the checker itself does not work. It stands in no
+// book: nothing can be done about it there.
+const Itself = "checker|lost"
+
 // commands are what a person may want to do about an alert that fires.
 func commands(a alert.Alert) (all []Command) {
-	if a.State == alert.Resolved {
+	if a.State == alert.Resolved || a.Key == Itself {
 		return nil
 	}
 	add := func(do string, words ...string) {
@@ -20,23 +26,41 @@ func commands(a alert.Alert) (all []Command) {
 		}
 		all = append(all, Command{do, strings.Join(words, " ")})
 	}
-	if a.Run != "" && a.Address != "" {
+	switch {
+	case a.Engine == finding.Ledger:
+		ofLedger(a, add)
+	case a.Run != "" && a.Address != "":
 		add("see its log", "outrider", "logs", a.Address)
 		switch a.Kind {
 		case rule.Failed:
 			add("retry it", "outrider", "retry", a.Address)
 		case rule.Running, rule.Task, rule.Queued, rule.Deadline:
-			add("kill it", "outrider", "kill", a.Address)
+			add("kill it", "outrider", "kill", "--yes", a.Address) // it may be pasted where nobody can be asked
 		}
 	}
-	if a.Kind == rule.Late || a.Kind == rule.Missing {
+	if a.Engine != finding.Ledger && (a.Kind == rule.Late || a.Kind == rule.Missing) {
 		for _, m := range a.Missed {
-			all = append(all, Command{"start the run that was due at " + stamp(m.At), start(m)})
+			all = append(all, Command{"start the run that was due at " + Stamp(m.At), start(m)})
 		}
 	}
 	add("acknowledge it", "outrider-checker", "alerts", "ack", a.Key)
 	add("silence it for two hours", "outrider-checker", "alerts", "silence", "--match", matchers(a).String(), "--for", "2h", "--reason", "…")
 	return all
+}
+
+// ofLedger adds those for a run of the ledger, which no engine has: its verbs are those of
+// runs, and nothing starts a name that is not there yet.
+func ofLedger(a alert.Alert, add func(do string, words ...string)) {
+	if a.Run == "" {
+		return
+	}
+	add("see its log", "outrider", "runs", "logs", a.Run)
+	switch a.Kind {
+	case rule.Failed:
+		add("run it again", "outrider", "runs", "rerun", a.Run)
+	case rule.Running, rule.Task, rule.Queued, rule.Deadline:
+		add("cancel it", "outrider", "runs", "cancel", a.Run)
+	}
 }
 
 // matchers mean this alert and the same of other runs.
@@ -70,5 +94,28 @@ func quote(word string) string {
 	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
 		return word
 	}
+	if Plain(word) != word && !strings.HasSuffix(word, "\n") {
+		return printed(word)
+	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// printed makes a word of what cannot be seen, and so not be copied either.
+func printed(word string) string {
+	var b strings.Builder
+	for at, size := 0, 0; at < len(word); at += size {
+		var r rune
+		r, size = utf8.DecodeRuneInString(word[at:])
+		switch {
+		case r == '%':
+			b.WriteString("%%")
+		case unseen(r) || r == utf8.RuneError || strings.ContainsRune(`\'`, r):
+			for _, c := range []byte(word[at : at+size]) {
+				fmt.Fprintf(&b, `\%03o`, c)
+			}
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return `"$(printf '` + b.String() + `')"`
 }

@@ -42,6 +42,8 @@ type Item struct {
 	Kind     rule.Kind     `json:"kind"`
 	Severity rule.Severity `json:"severity"`
 	State    alert.State   `json:"state"`
+	// Labels are the names and values that matchers see, the workflow's own labels too.
+	Labels map[string]string `json:"labels,omitempty"`
 	// Where is the address, or the part of the engine.
 	Where string    `json:"where"`
 	What  string    `json:"what"`
@@ -90,8 +92,8 @@ func Of(e alert.Event) Message {
 	}
 	if e.Kind == alert.Recovered {
 		m.Downtime = threshold.Short(time.Duration(e.Downtime))
-		if e.Merged && m.Note == "" {
-			m.Note = "it began and ended before it could be told"
+		if e.Merged {
+			m.Note = strings.TrimSuffix("it began and ended before it could be told; "+m.Note, "; ")
 		}
 	}
 	for _, x := range e.Missed {
@@ -106,6 +108,7 @@ func title(m Message, e alert.Event) string {
 	word := map[alert.EventKind]string{
 		alert.New: strings.ToUpper(string(m.Severity)), alert.Update: "update", alert.Repeat: "still " + strings.ToUpper(string(m.Severity)),
 		alert.Acknowledged: "acknowledged", alert.Escalated: "ESCALATED", alert.Recovered: "resolved", alert.Act: "act",
+		alert.Acted: "acted",
 	}[e.Kind]
 	if len(m.Items) == 0 {
 		return word
@@ -126,15 +129,15 @@ func title(m Message, e alert.Event) string {
 
 func item(a alert.Alert) Item {
 	i := Item{
-		Key: a.Key, Rule: a.Rule, Kind: a.Kind, Severity: a.Severity, State: a.State, Where: where(a), What: a.What, Since: a.Since,
-		LogTail: a.LogTail, Holders: a.Holders, Notes: a.Notes, Reason: a.Reason, Text: a.Text, Owner: a.Owner, Runbook: a.Runbook, Link: a.Link,
+		Key: a.Key, Rule: a.Rule, Kind: a.Kind, Severity: a.Severity, State: a.State, Where: a.Where(), What: a.What, Since: a.Since,
+		Labels: labels(a), LogTail: a.LogTail, Holders: a.Holders, Notes: a.Notes, Reason: a.Reason, Text: a.Text, Owner: a.Owner, Runbook: a.Runbook, Link: a.Link,
 		Commands: commands(a),
 	}
 	if l := a.Limit; l != nil {
 		i.Usual, i.Threshold, i.Why = l.Usually(), threshold.Short(time.Duration(l.At)), l.Why()
 	}
 	if !a.ETA.IsZero() {
-		i.ETA = stamp(a.ETA)
+		i.ETA = Stamp(a.ETA)
 	}
 	if h := a.Holder; h != nil {
 		i.Task, i.Error = task(*h), h.Error
@@ -154,11 +157,17 @@ func item(a alert.Alert) Item {
 	return i
 }
 
-func where(a alert.Alert) string {
-	if a.Address != "" {
-		return a.Address
+func labels(a alert.Alert) map[string]string {
+	all := finding.Merge(a.Labels)
+	if all == nil {
+		all = map[string]string{}
 	}
-	return a.Source
+	for _, name := range []string{"rule", "kind", "severity", "source", "project", "workflow", "run", "task", "part", "signal", "owner"} {
+		if value := a.Get(name); value != "" {
+			all[name] = value
+		}
+	}
+	return all
 }
 
 // task says which task holds a run, since when, and how long it usually takes.
@@ -181,7 +190,7 @@ func task(h finding.Task) string {
 		text += fmt.Sprintf(", try %d", h.Tries)
 	}
 	if !h.RetryAt.IsZero() {
-		text += ", next try at " + stamp(h.RetryAt)
+		text += ", next try at " + Stamp(h.RetryAt)
 	}
 	if h.Usual != "" {
 		text += "; usually " + h.Usual
@@ -196,4 +205,5 @@ func change(c finding.Change) string {
 	return fmt.Sprintf("%s %s, which was %s in the last success", c.What, c.Now, c.Before)
 }
 
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+// Stamp is a time as messages have it.
+func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }

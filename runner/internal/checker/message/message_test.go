@@ -2,6 +2,7 @@ package message
 
 import (
 	"encoding/json"
+	"maps"
 	"os/exec"
 	"strings"
 	"testing"
@@ -50,12 +51,25 @@ func TestAMessageSaysAllThatHelps(t *testing.T) {
     | waiting for lock
     | still waiting
   see its log: outrider logs prod:etl/daily@7
-  kill it: outrider kill prod:etl/daily@7
+  kill it: outrider kill --yes prod:etl/daily@7
   acknowledge it: outrider-checker alerts ack 'prod|running|etl/daily@7'
   silence it for two hours: outrider-checker alerts silence --match 'source=prod,project=etl,workflow=daily,rule=running' --for 2h --reason '…'
 `
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestAnItemHasTheLabelsThatMatchersSee, and not what the checker itself reads of them.
+func TestAnItemHasTheLabelsThatMatchersSee(t *testing.T) {
+	a := long()
+	a.Labels = map[string]string{"team": "x", rule.LabelThreshold: "2h", "rule": "forged"}
+	got := Of(alert.Event{Kind: alert.New, Alerts: []alert.Alert{a}, Total: 1}).Items[0].Labels
+	want := map[string]string{
+		"team": "x", "rule": "running", "kind": "running", "severity": "warning", "source": "prod", "project": "etl", "workflow": "daily", "run": "7", "owner": "data",
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v", got)
 	}
 }
 
@@ -111,7 +125,9 @@ func TestFailedAndMissingNameTheirCommands(t *testing.T) {
 	f.Kind, f.Rule = rule.Failed, "failed"
 	m := long()
 	m.Kind, m.Run, m.Missed = rule.Missing, "", []finding.Missed{{Address: "prod:etl/daily", At: t0}}
-	for a, want := range map[*alert.Alert]string{&f: "outrider retry prod:etl/daily@7", &m: "outrider start prod:etl/daily@2026-03-02T03:00:00Z"} {
+	own, hangs := f, long()
+	own.Engine, own.Run, hangs.Engine, hangs.Run = finding.Ledger, "01J", finding.Ledger, "01K"
+	for a, want := range map[*alert.Alert]string{&own: "outrider runs rerun 01J", &hangs: "outrider runs cancel 01K", &f: "outrider retry prod:etl/daily@7", &m: "outrider start prod:etl/daily@2026-03-02T03:00:00Z"} {
 		if text := Text(Of(alert.Event{Kind: alert.New, Alerts: []alert.Alert{*a}, Total: 1}), Plain); !strings.Contains(text, want) {
 			t.Errorf("%s is not in\n%s", want, text)
 		}
@@ -206,5 +222,16 @@ func TestAMessageIsPlainData(t *testing.T) {
 	var back Message
 	if err != nil || json.Unmarshal(raw, &back) != nil || back.Items[0].Threshold != "45m" || Text(back, Plain) != Text(m, Plain) {
 		t.Errorf("%s, %v", raw, err)
+	}
+}
+
+func TestWhatAnActionDidIsTold(t *testing.T) {
+	e := alert.Event{Kind: alert.Acted, Alerts: []alert.Alert{long()}, Total: 1, At: t0, Note: "restart: done"}
+	if got := Text(Of(e), Plain); !strings.HasPrefix(got, "acted: prod:etl/daily@7: running for 47m, usually 30m\nnote: restart: done\n") {
+		t.Errorf("got\n%s", got)
+	}
+	e.Kind, e.Merged = alert.Recovered, true
+	if got := Of(e).Note; got != "it began and ended before it could be told; restart: done" {
+		t.Errorf("got %q", got)
 	}
 }

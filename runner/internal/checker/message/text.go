@@ -2,6 +2,7 @@ package message
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -49,7 +50,7 @@ func Text(m Message, escape Escape) string {
 	if len(m.Missed) > 0 {
 		w.line(0, "", "due runs that never started:")
 		for _, x := range m.Missed {
-			w.line(1, "", stamp(x.At)+"  "+x.Start)
+			w.line(1, "", Stamp(x.At)+"  "+x.Start)
 		}
 	}
 	return w.b.String()
@@ -69,33 +70,9 @@ func (w *writer) line(indent int, label, text string) {
 }
 
 func (w *writer) item(it Item) {
-	since := ""
-	if !it.Since.IsZero() {
-		since = stamp(it.Since)
+	for _, f := range slices.Concat(Measures(it), Holds(it), About(it), Links(it)) {
+		w.line(1, f.Label, f.Text)
 	}
-	w.line(1, "resolved: ", it.Reason)
-	w.line(1, "since: ", since)
-	w.line(1, "usual: ", it.Usual)
-	if it.Threshold != "" {
-		w.line(1, "threshold: ", it.Threshold+" ("+it.Why+")")
-	}
-	w.line(1, "will end about: ", it.ETA)
-	w.line(1, "task: ", it.Task)
-	w.line(1, "error: ", it.Error)
-	for _, c := range it.Changes {
-		w.line(1, "changed: ", c)
-	}
-	for _, h := range it.Holders {
-		w.line(1, "held by: ", h)
-	}
-	for _, n := range it.Notes {
-		w.line(1, "note: ", n)
-	}
-	w.line(1, "acknowledged by ", it.Ack)
-	w.line(1, "", it.Text)
-	w.line(1, "owner: ", it.Owner)
-	w.line(1, "runbook: ", it.Runbook)
-	w.line(1, "link: ", it.Link)
 	if it.LogTail != "" {
 		w.line(1, "", "log:")
 		for line := range strings.SplitSeq(strings.TrimRight(it.LogTail, "\n"), "\n") {

@@ -6,14 +6,15 @@ import (
 	"strings"
 
 	"github.com/outrider-run/outrider/runner/internal/checker/threshold"
+	"github.com/outrider-run/outrider/sdk/observe"
 )
 
 // The labels by which an owner sets something in the workflow itself.
 const (
-	LabelThreshold = "outrider.threshold"
-	LabelChannel   = "outrider.channel"
-	LabelRunbook   = "outrider.runbook"
-	LabelOff       = "outrider.off"
+	LabelThreshold = observe.LabelThreshold
+	LabelChannel   = observe.LabelChannel
+	LabelRunbook   = observe.LabelRunbook
+	LabelOff       = observe.LabelOff
 )
 
 // Owner is what a workflow's owner set in it. The config goes before it.

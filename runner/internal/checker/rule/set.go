@@ -31,24 +31,30 @@ func Builtin() []Rule {
 	return all
 }
 
-// NewSet validates the rules of a config. The error tells all that is wrong.
+// NewSet validates the rules of a config. The error joins a *Problem for all that is wrong.
 func NewSet(rules []Rule) (*Set, error) {
 	s := &Set{by: map[Kind][]*Rule{}, whens: map[*Rule]*vm.Program{}}
 	names := map[string]bool{}
 	_, facts := Kinds()
 	s.facts = facts
 	var wrong []error
+	bad := func(i int, r Rule, field, value, why string) {
+		wrong = append(wrong, &Problem{fmt.Sprintf("/rules/%d/%s", i, field), "rule " + r.Name, field, fmt.Sprintf("%q", value), why})
+	}
 	for i, r := range slices.Concat(rules, Builtin()) {
 		if !r.Builtin {
 			if names[r.Name] {
-				wrong = append(wrong, fmt.Errorf("rule %s: name: %q: another rule has it", r.Name, r.Name))
+				bad(i, r, "name", r.Name, "another rule has it")
 			}
 			names[r.Name] = true
-			if err := r.Validate(); err != nil {
-				if r.Name == "" {
-					err = fmt.Errorf("rules[%d]: %w", i, err)
+			if problems := r.problems(); len(problems) > 0 {
+				for _, p := range problems {
+					p.At = fmt.Sprintf("/rules/%d%s", i, p.At)
+					if r.Name == "" {
+						p.Whose = fmt.Sprintf("rules[%d]: %s", i, p.Whose)
+					}
+					wrong = append(wrong, p)
 				}
-				wrong = append(wrong, err)
 				continue
 			}
 		}
@@ -62,7 +68,7 @@ func NewSet(rules []Rule) (*Set, error) {
 		if r.When != "" {
 			program, err := compile(r.When)
 			if err != nil {
-				wrong = append(wrong, fmt.Errorf("rule %s: when: %q: %w", r.Name, r.When, err))
+				bad(i, r, "when", r.When, err.Error())
 				continue
 			}
 			s.whens[&one] = program

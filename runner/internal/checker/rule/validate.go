@@ -13,9 +13,24 @@ const MaxOf = 10
 // maxFor is more checks than anybody waits for.
 const maxFor = 10_000
 
-// Validate checks what the fields alone cannot. Each error names rule, field and value.
+// Problem is what is wrong with a setting. At is the JSON pointer to it, from the rule on,
+// or from the top of the config where that is known.
+type Problem struct{ At, Whose, Field, Value, Why string }
+
+func (p *Problem) Error() string {
+	return strings.Join([]string{p.Whose, p.Field, p.Value, p.Why}, ": ")
+}
+
+// Validate checks what the fields alone cannot. Each error is a *Problem.
 func (r *Rule) Validate() error {
 	var wrong []error
+	for _, p := range r.problems() {
+		wrong = append(wrong, p)
+	}
+	return errors.Join(wrong...)
+}
+
+func (r *Rule) problems() (wrong []*Problem) {
 	bad := func(field string, value any, format string, args ...any) {
 		text := fmt.Sprint(value)
 		if s, ok := value.(string); ok {
@@ -25,13 +40,13 @@ func (r *Rule) Validate() error {
 		if name == "" {
 			name = "(without a name)"
 		}
-		wrong = append(wrong, fmt.Errorf("rule %s: %s: %s: %s", name, field, text, fmt.Sprintf(format, args...)))
+		wrong = append(wrong, &Problem{"/" + field, "rule " + name, field, text, fmt.Sprintf(format, args...)})
 	}
 	_, all := Kinds()
 	facts, known := all[r.Kind]
 	if !known {
 		bad("kind", string(r.Kind), "%v", new(Kind).UnmarshalText([]byte(r.Kind)))
-		return errors.Join(wrong...)
+		return wrong
 	}
 	switch other, clash := all[Kind(r.Name)]; {
 	case r.Name == "" || len(r.Name) > 100 || strings.ContainsFunc(r.Name, func(c rune) bool { return c < '!' || c == '|' || c == 0x7f }):
@@ -79,7 +94,7 @@ func (r *Rule) Validate() error {
 		bad("task", string(r.Task[0]), "a rule of kind %s is about a %s; want kind: task", r.Kind, facts.About)
 	}
 	r.validateOwn(bad)
-	return errors.Join(wrong...)
+	return wrong
 }
 
 // validateOwn checks the fields of single kinds.

@@ -2,41 +2,24 @@ package threshold
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/outrider-run/outrider/runner/internal/age"
 )
 
 // Duration is a length of time that is written with days of 24 hours before the rest,
 // such as 30d, 1d12h or 1h30m.
 type Duration time.Duration
 
-const day = 24 * time.Hour
-
-// maxDays keeps a duration within what 64 bits of nanoseconds hold.
-const maxDays = 36500
+const day = age.Day
 
 // ParseDuration reads a duration that is not negative.
 func ParseDuration(text string) (Duration, error) {
-	bad := fmt.Errorf("%q is no duration: want such as 90s, 2h or 1d12h", text)
-	rest, sum := text, time.Duration(0)
-	if days, after, found := strings.Cut(text, "d"); found {
-		n, err := strconv.ParseUint(days, 10, 32)
-		if err != nil || n > maxDays {
-			return 0, bad
-		}
-		sum, rest = time.Duration(n)*day, after
-		if rest == "" {
-			return Duration(sum), nil
-		}
-	}
-	d, err := time.ParseDuration(rest)
-	if err != nil || d < 0 || d > maxDays*day {
-		return 0, bad
-	}
-	return Duration(sum + d), nil
+	d, err := age.Parse(text)
+	return Duration(d), err
 }
 
 // String is exact: ParseDuration reads it back.
@@ -98,5 +81,5 @@ func Short(d time.Duration) string {
 
 // seconds keeps a float within what a duration can hold.
 func seconds(s float64) time.Duration {
-	return time.Duration(math.Min(s*float64(time.Second), float64(maxDays*day)))
+	return time.Duration(math.Min(s*float64(time.Second), float64(age.MaxDays*day)))
 }

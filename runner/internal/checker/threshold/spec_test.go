@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/outrider-run/outrider/runner/internal/age"
 )
 
 func TestParse(t *testing.T) {
@@ -29,7 +31,7 @@ func TestParse(t *testing.T) {
 
 func TestSpecIsReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := Spec{Fixed: time.Duration(rapid.Int64Range(1, int64(maxDays*day)).Draw(t, "fixed"))}
+		s := Spec{Fixed: time.Duration(rapid.Int64Range(1, int64(age.MaxDays*day)).Draw(t, "fixed"))}
 		if rapid.Bool().Draw(t, "usual") {
 			s = Spec{Factor: rapid.Float64Range(0.001, maxFactor).Draw(t, "factor")}
 		}
@@ -124,7 +126,7 @@ func TestUsualOfAnyHistory(t *testing.T) {
 		past := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) time.Duration {
 			return time.Duration(rapid.Int64Range(1, int64(20*day)).Draw(t, "d"))
 		}), Enough, 40).Draw(t, "past")
-		b := Bounds{Floor: Duration(time.Nanosecond), Cap: Duration(maxDays * day)}
+		b := Bounds{Floor: Duration(time.Nanosecond), Cap: Duration(age.MaxDays * day)}
 		l := Usual().Of(past, b)
 		// The logarithms' median lies between the middle two of an even number.
 		slack := float64(time.Millisecond)

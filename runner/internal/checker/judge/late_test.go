@@ -1,0 +1,24 @@
+package judge
+
+import (
+	"testing"
+
+	"github.com/outrider-run/outrider/sdk/observe"
+)
+
+// TestLateFromWhenItIsKnown: a next run may lie in the past when it is first reported, and
+// the engine is about to start it.
+func TestLateFromWhenItIsKnown(t *testing.T) {
+	due := func(minute, next float64, f ...func(*observe.Schedule)) observe.Snapshot {
+		return with(snap(minute), sched(next, f...))
+	}
+	off := func(s *observe.Schedule) { s.Off = true }
+	table{
+		{"late when it is looked at first", "", []observe.Snapshot{due(71, 60)}, "late |etl/daily: due at 01:00 UTC, 11m ago, and not started"},
+		{"new, and its time is past", "", []observe.Snapshot{snap(0), due(100, 60), due(109, 60)}, ""},
+		{"new, and nobody starts it", "", []observe.Snapshot{snap(0), due(100, 60), due(105, 60), due(111, 60)}, "late |etl/daily: due at 01:00 UTC, 51m ago, and not started"},
+		{"just turned on", "", []observe.Snapshot{due(0, 60, off), due(100, 60), due(109, 60)}, ""},
+		{"turned on, and nobody starts it", "", []observe.Snapshot{due(0, 60, off), due(100, 60), due(111, 60)}, "late |etl/daily: due at 01:00 UTC, 51m ago, and not started"},
+		{"catching up", "", []observe.Snapshot{due(1000, 60), with(snap(1008, run("1", 1008, 0, observe.Success)), sched(120)), with(snap(1016, run("2", 1016, 0, observe.Success)), sched(180))}, ""},
+	}.run(t)
+}
