@@ -11,7 +11,7 @@ GOBUILD  := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '-s -w $(STA
 GOTEST   := go test -tags $(TAGS)
 PLUGINS  := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 EXAMPLES := hello etl
-BINARIES := outrider outrider-guard $(PLUGINS:%=outrider-plugin-%) $(EXAMPLES:%=outrider-plugin-%)
+BINARIES := outrider outrider-guard outrider-checker $(PLUGINS:%=outrider-plugin-%) $(EXAMPLES:%=outrider-plugin-%)
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo demo-airflow test test-digdag test-unit bench lint fmt generate pages clean deps $(BINARIES:%=bin/%)
@@ -22,7 +22,7 @@ help: ## Show this help
 build: $(BINARIES:%=bin/%) ## Build static binaries into bin/
 
 # Go decides what is out of date, so every binary is phony.
-bin/outrider bin/outrider-guard: bin/%:
+bin/outrider bin/outrider-guard bin/outrider-checker: bin/%:
 	$(GOBUILD) -o $@ ./runner/cmd/$*
 $(EXAMPLES:%=bin/outrider-plugin-%): bin/outrider-plugin-%:
 	$(GOBUILD) -o $@ ./examples/$*

@@ -1,0 +1,62 @@
+package checkercli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/outrider-run/outrider/runner/internal/checker/store"
+	"github.com/outrider-run/outrider/runner/internal/checker/threshold"
+	"github.com/outrider-run/outrider/runner/internal/checker/watch"
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+)
+
+func (a *app) lastPass() *cli.Command {
+	return command(cli.Command{
+		Name: "last-pass", Usage: "fail when the last complete pass is too old, for a second watcher",
+		Description: "  outrider-checker last-pass --max-age 5m || echo the checker is dead | mail -s outrider ops\n\n" +
+			"Exit codes: 0 it is young enough, 2 it is too old or there is none, 3 that cannot be told.",
+		Flags: append(storeFlags(),
+			&cli.StringFlag{Name: "max-age", Usage: "how old it may be, as `TIME`", Value: "5m"},
+			term.FormatFlag("text", "json"),
+		),
+		Action: func(c *cli.Context) error {
+			format, err := term.Format(c, "text", "json")
+			if err != nil {
+				return err
+			}
+			if _, err := term.Args(c, 0, 0, "last-pass"); err != nil {
+				return err
+			}
+			most, err := threshold.ParseDuration(c.String("max-age"))
+			if err != nil || most == 0 {
+				return term.Usage("--max-age %q: want a time such as 5m", c.String("max-age"))
+			}
+			return a.onStore(c, func(ctx context.Context, s *store.Store) error {
+				last, known, err := s.Last(ctx)
+				if err != nil {
+					return err
+				}
+				if !known {
+					return &term.Exit{Code: watch.ExitCritical, Err: fmt.Errorf("there was no complete pass yet")}
+				}
+				if format == "json" {
+					err = term.JSON(a.Out, last)
+				} else {
+					_, err = fmt.Fprintf(a.Out, "the last complete pass was made at %s, %s ago, exit code %d\n", term.Clock(last.At), age(last.At, time.Now()), last.Exit)
+					err = term.Undeliverable(err)
+				}
+				if err != nil {
+					return err
+				}
+				// A pass of the future was made before the clock was set back.
+				if time.Since(last.At).Abs() > time.Duration(most) {
+					return &term.Exit{Code: watch.ExitCritical, Err: fmt.Errorf("it is older than %s", most)}
+				}
+				return nil
+			})
+		},
+	})
+}
