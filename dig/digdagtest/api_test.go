@@ -103,9 +103,9 @@ func TestErrorAnswers(t *testing.T) {
 
 func TestPushesThatAreRefused(t *testing.T) {
 	s := onShared(t)
-	pack := func(text string) []byte {
+	packAs := func(file, text string) []byte {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "w.dig"), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		data, err := Archive(dir)
@@ -114,6 +114,7 @@ func TestPushesThatAreRefused(t *testing.T) {
 		}
 		return data
 	}
+	pack := func(text string) []byte { return packAs("w.dig", text) }
 	good, project := pack("+a: {echo>: a}\n"), "pushes-"+rand.Text()
 	const gz = "application/gzip"
 	if status, body := call(t, s, "PUT", "/api/projects?project="+project+"&revision=r1", gz, bytes.NewReader(good)); status != 200 {
@@ -139,6 +140,8 @@ func TestPushesThatAreRefused(t *testing.T) {
 		{"_after without _parallel", "project=" + project + "&revision=r2", gz, bytes.NewReader(pack("+a: {echo>: a}\n+b: {echo>: b, _after: [+a]}\n")), 400, `option is invalid if its parent task doesn't have`},
 		{"_after of nobody", "project=" + project + "&revision=r2", gz, bytes.NewReader(pack("_parallel: true\n+b: {echo>: b, _after: [+a]}\n")), 400, `Dependency task '+a' does not exist`},
 		{"bad name", "project=" + project + "&revision=r2", gz, bytes.NewReader(pack("+a b: {echo>: a}\n")), 400, `must not contain character ' '`},
+		{"bad workflow name", "project=" + project + "&revision=r2", gz, bytes.NewReader(packAs("a b.dig", "+a: {echo>: a}\n")), 400, `name must not contain character ' ': \"+a b\"`},
+		{"a symbol at its start", "project=" + project + "&revision=r2", gz, bytes.NewReader(packAs("@ab.dig", "+a: {echo>: a}\n")), 400, `name must not include special symbols (+ ^ @ / \\ / : * ? \" < > |): \"@ab\"`},
 		{"duplicate key", "project=" + project + "&revision=r2", gz, bytes.NewReader(pack("+a: {echo>: a}\n+a: {echo>: b}\n")), 400, `+a`},
 	} {
 		status, body := call(t, s, "PUT", "/api/projects?"+c.query, c.contentType, c.body)

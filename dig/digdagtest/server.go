@@ -67,6 +67,15 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.start(ctx)
 }
 
+// Set changes a setting of the server for its next start.
+func (s *Server) Set(key, value string) {
+	s.options.Config = maps.Clone(s.options.Config)
+	if s.options.Config == nil {
+		s.options.Config = map[string]string{}
+	}
+	s.options.Config[key] = value
+}
+
 // PID is the server's process, which every task's process is a child of.
 func (s *Server) PID() int { return s.process.pid() }
 

@@ -33,7 +33,11 @@ func LoadArchive(data []byte) ([]Definition, error) {
 		if err != nil {
 			return err
 		}
-		d, err := Load(strings.TrimSuffix(name, ".dig"), text)
+		workflow := strings.TrimSuffix(name, ".dig")
+		d, err := Load(workflow, text)
+		if err == nil {
+			err = checkWorkflow(workflow)
+		}
 		if err != nil {
 			failures = append(failures, fmt.Sprintf("workflow %s %s", name, err))
 		}

@@ -192,7 +192,7 @@ var badNameChar = sync.OnceValue(func() *regexp.Regexp {
 // checkName checks a name that starts with +.
 func checkName(name string) error {
 	if c := badNameChar().FindString(name[1:]); c != "" {
-		return fmt.Errorf("must not contain character '%s' \"%s\"", c, name)
+		return fmt.Errorf("must not contain character '%s': \"%s\"", c, name)
 	}
 	if len(name) > 255 {
 		return fmt.Errorf("must not be longer than 255 characters %q", name)

@@ -27,6 +27,18 @@ func topLevel() []string {
 	return []string{"schedule", "sla", "_error", "_check", "_retry", "_parallel"}
 }
 
+// checkWorkflow checks the name of a pushed workflow. One that call> reads may stand in a
+// folder.
+func checkWorkflow(name string) error {
+	if strings.ContainsAny(name[:min(1, len(name))], `+^@/\:*?"<>|`) {
+		return fmt.Errorf("name must not include special symbols (+ ^ @ / \\ / : * ? \" < > |): %q", name)
+	}
+	if err := checkName("+" + name); err != nil {
+		return fmt.Errorf("name %w", err)
+	}
+	return nil
+}
+
 // Load reads a .dig file and checks that every task of it can be run.
 func Load(name string, text []byte) (Definition, error) {
 	file, err := Parse(text)
