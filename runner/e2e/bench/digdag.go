@@ -53,8 +53,11 @@ func (b *bench) digdag() ([]figure, error) {
 	python := filepath.Join(venv, "bin", "python")
 	var ours asked
 	figures, err := b.watch(ctx, python, digdagEnded, func(w *watched) (all []figure, err error) {
-		all, ours, err = w.compare()
-		return all, err
+		if all, ours, err = w.compare(); err != nil {
+			return nil, err
+		}
+		passes, err := w.passes()
+		return append(all, passes...), err
 	})
 	if err != nil {
 		return nil, err

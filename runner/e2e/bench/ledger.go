@@ -191,7 +191,7 @@ func (b *bench) full() ([]figure, error) {
 		s store
 		n int
 	}{{few, 100}, {many, 1_000_000}} {
-		if err := b.fill(f.s, f.n); err != nil {
+		if err := b.fill(f.s, f.n, 1, time.UnixMilli(old)); err != nil {
 			return nil, err
 		}
 	}
@@ -220,8 +220,9 @@ var old = time.Now().Add(-60 * 24 * time.Hour).UnixMilli()
 
 const every = 5_000
 
-// fill records n ended runs: one by a command, the others as copies of it.
-func (b *bench) fill(s store, n int) error {
+// fill records n ended runs of so many names, the first at a time: one by a command, the
+// others as copies of it.
+func (b *bench) fill(s store, n, names int, first time.Time) error {
 	if err := b.on(s, "exec", "--", "true").Run(); err != nil {
 		return err
 	}
@@ -235,6 +236,7 @@ func (b *bench) fill(s store, n int) error {
 		return err
 	}
 	defer func() { _ = rows.Close() }()
+	ended := fmt.Sprintf("(%d + n * %d)", first.UnixMilli(), every)
 	var values []string
 	for rows.Next() {
 		var name string
@@ -243,9 +245,11 @@ func (b *bench) fill(s store, n int) error {
 		}
 		switch name {
 		case "id":
-			name = `printf('00%024d', n)`
+			name = ulid(ended)
 		case "asked_at", "started_at", "ended_at":
-			name = fmt.Sprintf(`%d + n * %d`, old, every)
+			name = ended
+		case "component":
+			name = fmt.Sprintf(`iif(n %% %[1]d, 'exec' || (n %% %[1]d), 'exec')`, names)
 		}
 		values = append(values, name)
 	}
@@ -255,6 +259,15 @@ func (b *bench) fill(s store, n int) error {
 	_, err = d.Exec(`WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
 		INSERT INTO outrider_runs SELECT `+strings.Join(values, ", ")+` FROM numbers, (SELECT * FROM outrider_runs LIMIT 1)`, n)
 	return err
+}
+
+// ulid is the SQL of an id with a time: ten digits of five bits, and n for chance.
+func ulid(milliseconds string) string {
+	var digits []string
+	for shift := 45; shift >= 0; shift -= 5 {
+		digits = append(digits, fmt.Sprintf(`substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', (%s >> %d & 31) + 1, 1)`, milliseconds, shift))
+	}
+	return strings.Join(digits, " || ") + ` || printf('%016d', n)`
 }
 
 // pruning removes 100,000 runs while others start, and returns by how many

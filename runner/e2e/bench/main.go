@@ -41,8 +41,9 @@ type bench struct {
 func main() {
 	bin := flag.String("bin", "bin", "folder with the built binaries")
 	pairs := flag.Int("pairs", 40, "how often each side of a comparison runs")
+	only := flag.String("only", "", "measure this group alone, such as checker or digdag")
 	flag.Parse()
-	missed, err := measure(*bin, *pairs)
+	missed, err := measure(*bin, *pairs, *only)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -53,14 +54,17 @@ func main() {
 	}
 }
 
-func measure(bin string, pairs int) (missed int, err error) {
+func measure(bin string, pairs int, only string) (missed int, err error) {
 	b, cleanup, err := prepare(bin, pairs)
 	if err != nil {
 		return 0, err
 	}
 	defer cleanup()
-	for _, group := range []func() ([]figure, error){b.startup, b.memory, b.logs, b.catalogue, b.plugins, b.thresholds, b.commands, b.shell, b.bridge, b.passage, b.ledgers, b.digdag, b.kills, b.airflow} {
-		figures, err := group()
+	for _, g := range b.groups() {
+		if only != "" && only != g.name {
+			continue
+		}
+		figures, err := g.measure()
 		if err != nil {
 			return missed, err
 		}
@@ -79,6 +83,33 @@ func measure(bin string, pairs int) (missed int, err error) {
 	return missed, nil
 }
 
+// group is what is measured in one go.
+type group struct {
+	name    string
+	measure func() ([]figure, error)
+}
+
+func (b *bench) groups() []group {
+	return []group{
+		{"startup", b.startup},
+		{"memory", b.memory},
+		{"logs", b.logs},
+		{"catalogue", b.catalogue},
+		{"plugins", b.plugins},
+		{"thresholds", b.thresholds},
+		{"checker", b.checkers},
+		{"commands", b.commands},
+		{"shell", b.shell},
+		{"bridge", b.bridge},
+		{"passage", b.passage},
+		{"ledgers", b.ledgers},
+		{"digdag", b.digdag},
+		{"kills", b.kills},
+		{"demo", b.demo},
+		{"airflow", b.airflow},
+	}
+}
+
 func prepare(bin string, pairs int) (*bench, func(), error) {
 	bin, err := filepath.Abs(bin)
 	if err != nil {
@@ -92,7 +123,7 @@ func prepare(bin string, pairs int) (*bench, func(), error) {
 	b := &bench{bin: filepath.Join(tmp, "bin"), built: filepath.Join(tmp, "helpers"), state: filepath.Join(tmp, "s"), pairs: pairs}
 	linked := filepath.Join(tmp, "linked")
 	for name, pkg := range map[string]string{
-		"bare-host": "bare/host", "bare-plugin": "bare/plugin", "outrider-plugin-noisy": "noisy",
+		"bare-host": "bare/host", "bare-plugin": "bare/plugin", "outrider-plugin-noisy": "noisy", "outrider-plugin-stand": "stand",
 	} {
 		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "urfave_cli_no_docs,grpcnotrace",
 			"-o", filepath.Join(linked, name), "./runner/e2e/bench/"+pkg)
