@@ -79,6 +79,22 @@ const demoEnd = `
 done: 4 tasks in SECONDS s; 2026-03 is loaded: 23 rows, 3415.16 EUR
 `
 
+// demoHang is what follows on Digdag.
+const demoHang = `^
+Now a job that hangs, with outrider-checker beside it. More than 3 s is too long here:
+
+  INFO: digdag: is watched from now on: .*
+  WARNING: (digdag:warehouse/copy@\d+): running for .*
+    threshold: 3s \(set to 3s; .*
+    task: \+copy\+copy \(sh>, running\) .*
+    kill it: outrider kill --yes digdag:warehouse/copy@\d+
+.*
+  \$ outrider kill --yes digdag:warehouse/copy@\d+
+
+  resolved after \d.*: digdag:warehouse/copy@\d+: running for .*
+    resolved: it .*
+$`
+
 // TestDemo runs the README's command in a fresh copy of the repository, and then
 // what else a demo may come to.
 func TestDemo(t *testing.T) {
@@ -103,8 +119,12 @@ func TestDemo(t *testing.T) {
 func (f fresh) demo(t *testing.T, target, engine, file string) {
 	code, out, errs := ended(t, f.command("make", target))
 	got := regexp.MustCompile(` in \d+\.\d s;`).ReplaceAllString(out, " in SECONDS s;")
-	if want := fmt.Sprintf(demoEnd, engine, file); code != 0 || !strings.HasSuffix(got, want) {
-		t.Fatalf("exit %d\n%s%s\nwant in the end\n%s", code, out, errs, want)
+	want, hang := fmt.Sprintf(demoEnd, engine, file), "^$"
+	if engine == "digdag" {
+		hang = "(?s)" + demoHang
+	}
+	if _, end, found := strings.Cut(got, want); code != 0 || !found || !regexp.MustCompile(hang).MatchString(end) {
+		t.Fatalf("exit %d\n%s%s\nwant in the end\n%s%s", code, out, errs, want, hang)
 	}
 	for _, name := range []string{"orders.jsonl", "sales.csv", "shop.db", "logs/extract.log", "logs/transform.log", "logs/check.log", "logs/load.log"} {
 		if st, err := os.Stat(filepath.Join(f.repo, "bin", "demo", engine, name)); err != nil || st.Size() == 0 {
@@ -114,14 +134,10 @@ func (f fresh) demo(t *testing.T, target, engine, file string) {
 	f.clean(t)
 }
 
-// secondDemo finds all built.
+// secondDemo finds all built. How long it takes is make bench's.
 func (f fresh) secondDemo(t *testing.T) {
-	began := time.Now()
 	if code, out, errs := ended(t, f.command("make", "demo")); code != 0 {
 		t.Fatalf("exit %d\n%s%s", code, out, errs)
-	}
-	if took := time.Since(began); took > 30*time.Second {
-		t.Errorf("took %s", took)
 	}
 }
 

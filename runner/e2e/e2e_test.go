@@ -41,7 +41,7 @@ func withBinaries(run func() int) (int, error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	built := map[string]string{
-		"outrider": "runner/cmd/outrider", "outrider-guard": "runner/cmd/outrider-guard",
+		"outrider": "runner/cmd/outrider", "outrider-guard": "runner/cmd/outrider-guard", "outrider-checker": "runner/cmd/outrider-checker",
 		"outrider-plugin-hello": "examples/hello", "outrider-plugin-probe": "runner/e2e/probe",
 		"outrider-plugin-script": "plugins/script", "outrider-plugin-etl": "examples/etl",
 	}

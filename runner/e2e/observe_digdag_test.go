@@ -256,3 +256,41 @@ func TestDigdagStatus(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestDigdagObserveOfOwners: what the owner of a workflow sets in it, and sets anew with
+// a push after the watch began.
+func TestDigdagObserveOfOwners(t *testing.T) {
+	w := onDigdag(t).watch()
+	w.pass()
+	dig := func(settings string) digdagtest.Files {
+		return digdagtest.Files{"kept.dig": "schedule: {daily>: '07:00:00'}\n_export:\n  outrider: " + settings + "\n+a: {echo>: a}\n"}
+	}
+	project := w.Push(dig("{threshold: usual*1.5, channel: '#etl', off: [late, missing]}"))
+	labels := func() map[string]string {
+		s := w.pass()
+		at := slices.IndexFunc(s.Schedules, func(x observe.Schedule) bool { return x.Project == project })
+		if at < 0 {
+			t.Fatalf("no schedule of %s", project)
+		}
+		return s.Schedules[at].Labels
+	}
+	if got := labels(); got[observe.LabelThreshold] != "usual*1.5" || got[observe.LabelChannel] != "#etl" || got[observe.LabelOff] != "late,missing" {
+		t.Errorf("%v", got)
+	}
+	a := w.Wait(w.Start(project, "kept").ID)
+	if r := w.run(w.pass(), a.ID); r.Labels[observe.LabelChannel] != "#etl" || r.Revision == "" || string(r.Params) != "{}" {
+		t.Errorf("%+v, params %s", r, r.Params)
+	}
+	dir := t.TempDir()
+	for name, text := range dig("{off: true}") {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Server.Push(t.Context(), project, dir); err != nil {
+		t.Fatal(err)
+	}
+	if got := labels(); len(got) != 1 || got[observe.LabelOff] != "true" {
+		t.Errorf("after a push: %v", got)
+	}
+}

@@ -26,6 +26,8 @@ type engine interface {
 	log(ctx context.Context, t task) (string, error)
 	// job is the file that the engine read.
 	job() string
+	// hang shows a job that hangs, and what helps.
+	hang(ctx context.Context) error
 }
 
 // task is a task of the job as the engine shows it.
@@ -82,7 +84,7 @@ func (d demo) show(ctx context.Context, e engine) (err error) {
 	}
 	d.say("done: %d tasks in %.1f s; %s is loaded: %d rows, %d.%02d EUR", len(tasks), time.Since(began).Seconds(),
 		d.month, loaded.Rows, loaded.RevenueCents/100, loaded.RevenueCents%100)
-	return nil
+	return e.hang(ctx)
 }
 
 // follow prints every task once it has ended, and in the end those that never

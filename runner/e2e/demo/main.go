@@ -74,7 +74,7 @@ func prepare(out io.Writer, bin, month, engine string) (demo, error) {
 	if d.bin, err = filepath.Abs(bin); err != nil {
 		return d, err
 	}
-	for _, needed := range []string{filepath.Join(d.project, "etl.dig"), filepath.Join(d.bin, "outrider"), filepath.Join(d.bin, "outrider-plugin-etl"), filepath.Join(d.bin, "outrider-plugin-script")} {
+	for _, needed := range []string{filepath.Join(d.project, "etl.dig"), filepath.Join(d.bin, "outrider"), filepath.Join(d.bin, "outrider-checker"), filepath.Join(d.bin, "outrider-plugin-etl"), filepath.Join(d.bin, "outrider-plugin-script")} {
 		if _, err := os.Stat(needed); err != nil {
 			return d, fmt.Errorf("%w: run `make build`, and this in the repository's folder", err)
 		}

@@ -72,6 +72,7 @@ type echoParams struct {
 	Map    map[string]string `json:"map" default:"{}"`
 	Number int64             `json:"number" default:"0"`
 	Flag   bool              `json:"flag" default:"false"`
+	Well   bool              `json:"well" default:"false" help:"End well with a token too."`
 }
 
 // echo says its parameters, the secret in every encoding, in logs and output.
@@ -96,6 +97,9 @@ func echo(_ context.Context, run *sdk.Run, p echoParams) (map[string]any, error)
 		fmt.Println("stdout", f)
 	}
 	out["echo"] = forms
+	if p.Well {
+		return out, nil
+	}
 	return out, sdk.Code("echo", fmt.Errorf("failed with %s", strings.Join(forms, " ")))
 }
 
