@@ -69,7 +69,7 @@ func TestReadme(t *testing.T) {
 // promised, none of them linked dynamically.
 func checkBuilt(t *testing.T, dir string) {
 	t.Helper()
-	for _, name := range []string{"outrider", "outrider-guard", "outrider-plugin-hello", "outrider-plugin-script", "outrider-plugin-weather"} {
+	for _, name := range []string{"outrider", "outrider-guard", "outrider-checker", "outrider-plugin-hello", "outrider-plugin-script", "outrider-plugin-weather"} {
 		f, err := elf.Open(filepath.Join(dir, name))
 		if err != nil {
 			t.Error(err)
@@ -81,6 +81,30 @@ func checkBuilt(t *testing.T, dir string) {
 			}
 		}
 		_ = f.Close()
+	}
+}
+
+// telling are the tests behind each row of the README's table of what the checker tells, by
+// how the row begins.
+func telling() map[string]string {
+	return map[string]string{
+		"A run takes longer than it should": "TestCheckerDigdagHang",
+		"An old attempt hangs":              "TestCheckerDigdagBuried",
+		"A task of a DAG hangs":             "TestCheckerAirflow",
+		"A run failed":                      "TestCheckerDigdagRetried",
+		"A run is late":                     "TestCheckerDigdagLate",
+		"The scheduler is dead":             "TestCheckerAirflowRestart",
+		"The server does not answer":        "TestCheckerDigdagKilled",
+		"A DAG cannot be read":              "TestCheckerAirflow",
+		"The report is not there":           "TestDeadline",
+		"A run waits for too long":          "TestQueuedAndCancelling",
+		"Nothing begins or ends":            "TestStalledAndSaturated",
+		"A number is too high":              "TestCheckerWatch",
+		"A crontab line":                    "TestCheckerCrontab",
+		"An owner knows better":             "TestCheckerDigdagOwner",
+		"A hundred things at once":          "TestAStormIsOneDigest",
+		"The checker is dead":               "TestCheckerPing",
+		"All is as it was":                  "TestCheckerCrontab",
 	}
 }
 
@@ -100,6 +124,7 @@ func gains(engine string) map[string]string {
 			"Clearing a night's failures":   "TestAirflowActClearMany",
 			"A paused DAG takes a trigger":  "TestAirflowActPaused",
 			"A wait for another DAG hangs":  "TestAirflowWaitOutlastsServers",
+			"A dead scheduler and":          "TestDAGs",
 			"What runs, hangs or is late":   "TestAirflowObserve",
 		}
 	}
@@ -118,6 +143,7 @@ func gains(engine string) map[string]string {
 		"An old project has to":           "TestDigdagFileWrap",
 		"A gap is filled by hand":         "TestDigdagFileBackfill",
 		"`sla:` tells somebody, somehow ": "TestDigdagFileSLA",
+		"A dead or slow run is":           "TestCheckerDigdagMonitor",
 		"What follows Airflow's work":     "TestDigdagFileAwaitAirflow",
 	}
 }
@@ -129,19 +155,7 @@ func TestReadmeGains(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sources, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all strings.Builder
-	for _, file := range sources {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all.Write(text)
-	}
-	tests := all.String()
+	tests := testsIn(t, ".")
 	for engine, files := range map[string]struct{ folder, ext, run string }{
 		"Digdag":       {"dig", ".dig", `(t, "%s"`},
 		"BashOperator": {"dags", ".py", `"%s": a.dag`},
@@ -166,6 +180,41 @@ func TestReadmeGains(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestReadmeTold: each row of what the checker tells has a test behind it.
+func TestReadmeTold(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(readme), "| What happens | What it tells you |\n|---|---|\n")
+	table, _, found := strings.Cut(table, "\n\n")
+	if !found {
+		t.Fatal("the README has no table of what the checker tells")
+	}
+	checker := filepath.Join(root(t), "runner", "internal", "checker")
+	proven(t, table, telling(), testsIn(t, ".", filepath.Join(checker, "judge"), filepath.Join(checker, "alert")))
+}
+
+// testsIn is the text of all tests of packages.
+func testsIn(t *testing.T, dirs ...string) string {
+	t.Helper()
+	var all strings.Builder
+	for _, dir := range dirs {
+		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("tests in %s: %q, %v", dir, files, err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.Write(text)
+		}
+	}
+	return all.String()
 }
 
 // proven: each row of a table has a test that there is.
