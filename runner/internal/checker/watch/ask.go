@@ -13,10 +13,9 @@ import (
 )
 
 const (
-	// askTimeout is how long a source may take where its settings do not say.
-	askTimeout = time.Minute
-	// firstTimeout is how long a first look may take then: it reads the past, and nothing is
-	// kept of one that is given up. The turn is renewed meanwhile.
+	// firstTimeout is how long a first look may take where the source's settings do not say:
+	// it reads the past, and nothing is kept of one that is given up. The turn is renewed
+	// meanwhile.
 	firstTimeout = 10 * time.Minute
 	// firstHistory is how far back a source is asked at its first pass.
 	firstHistory = 30 * 24 * time.Hour
@@ -32,7 +31,7 @@ func (p *pass) ask(ctx context.Context, loaded store.Loaded, c checker.Config) [
 	asked, timeouts := map[string]source.Asked{}, map[string]time.Duration{}
 	for name := range p.Askers {
 		s := p.Settings.Sources[name]
-		timeouts[name] = cmp.Or(s.Timeout, askTimeout)
+		timeouts[name] = cmp.Or(s.Timeout, source.DefaultTimeout)
 		a := source.Asked{Cursor: loaded.Cursors[name]}
 		if len(a.Cursor) == 0 {
 			a.HistoryFrom = p.at.Add(-cmp.Or(s.History, firstHistory))
@@ -91,7 +90,7 @@ func (p *pass) closer(ctx context.Context, answers []source.One, loaded store.Lo
 		if ids = ids[:min(len(ids), left/perDetails)]; len(ids) > 0 && p.Askers[name] != nil {
 			again[name] = p.Askers[name]
 			details[name] = source.Asked{Cursor: a.Cursor, Details: ids}
-			timeouts[name] = cmp.Or(p.Settings.Sources[name].Timeout, askTimeout)
+			timeouts[name] = cmp.Or(p.Settings.Sources[name].Timeout, source.DefaultTimeout)
 		}
 	}
 	if len(again) == 0 || ctx.Err() != nil {

@@ -34,7 +34,7 @@ func TestTheFirstLookMayTakeLonger(t *testing.T) {
 	})
 	b.pass()
 	b.pass()
-	if len(left) != 2 || left[0] <= askTimeout || left[0] > firstTimeout || left[1] > askTimeout {
+	if len(left) != 2 || left[0] <= source.DefaultTimeout || left[0] > firstTimeout || left[1] > source.DefaultTimeout {
 		t.Errorf("the times to answer: %s", left)
 	}
 	hang = true
