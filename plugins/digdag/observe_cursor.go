@@ -29,6 +29,8 @@ type cursor struct {
 	// Since is set until the first pass's history has been told: what is above High and
 	// ended before it is left out.
 	Since time.Time `json:"since,omitzero"`
+	// Schedules are the ids with which pages of them ended, ascending.
+	Schedules []int64 `json:"schedules,omitempty"`
 	// Pushed is what is known of projects, by their ids; nil before it was asked for.
 	Pushed map[client.ID]pushed `json:"pushed,omitzero"`
 }

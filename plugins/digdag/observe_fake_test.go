@@ -30,6 +30,8 @@ type server struct {
 	instead    map[string]http.HandlerFunc
 	asked      []string
 	definition int
+	// before is done before a request is looked at.
+	before func(*http.Request)
 	// workflows are those of the newest revisions.
 	workflows []client.Workflow
 }
@@ -84,6 +86,9 @@ func onTheWire(a client.Attempt) map[string]any {
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.before != nil {
+		s.before(r)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, r.URL.Path)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -219,4 +220,43 @@ func TestObserveBetweenPasses(t *testing.T) {
 	if out = s.must(t, 1+1+1, fields{"cursor": out.Cursor}); out.Reset || len(out.Runs) != 1 {
 		t.Errorf("the first after none: %v, %+v", out.Reset, out.Runs)
 	}
+}
+
+// TestObserveAsksForSchedulesSideBySide: all are told, each once and in their order, whatever
+// came and went since the pages were known; and no more is asked than one by one.
+func TestObserveAsksForSchedulesSideBySide(t *testing.T) {
+	for _, c := range []struct{ before, after, requests int }{
+		{250, 250, 3}, {200, 200, 3}, {350, 150, 4}, {150, 350, 4}, {1000, 0, 11}, {99, 1001, 11}, {450, 449, 5},
+	} {
+		s := serve(t)
+		s.schedules = c.before
+		first := s.must(t, 1+1+c.before/schedulesPage+1, nil)
+		s.schedules = c.after
+		out := s.must(t, 1+1+c.requests, fields{"cursor": first.Cursor})
+		for i, one := range out.Schedules {
+			if one.ID != strconv.Itoa(i+1) {
+				t.Fatalf("from %d to %d: schedule %s in place %d", c.before, c.after, one.ID, i)
+			}
+		}
+		if len(first.Schedules) != c.before || len(out.Schedules) != c.after {
+			t.Errorf("from %d to %d: %d and %d", c.before, c.after, len(first.Schedules), len(out.Schedules))
+		}
+	}
+	s := serve(t)
+	s.schedules = 500
+	cursor := s.must(t, 1+1+6, nil).Cursor
+	var mu sync.Mutex
+	waiting, met := 0, make(chan struct{})
+	s.before = func(r *http.Request) {
+		if r.URL.Path != "/api/schedules" {
+			return
+		}
+		mu.Lock()
+		if waiting++; waiting == atOnce {
+			close(met)
+		}
+		mu.Unlock()
+		<-met
+	}
+	s.must(t, 1+1+6, fields{"cursor": cursor})
 }

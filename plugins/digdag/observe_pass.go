@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -51,6 +52,12 @@ func (o *observer) pass(ctx context.Context, ask observe.Ask) (observe.Snapshot,
 		return observe.Snapshot{}, sdk.Permanent(sdk.Code("bad_cursor", err))
 	}
 	s := observe.Snapshot{Engine: "digdag", At: o.now}
+	ctx, cancel := context.WithCancel(ctx)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer cancel()
+	var listed listing
+	asking.Go(func() { listed = o.schedules(ctx, was) })
 	if s.Version, err = o.Version(ctx); err != nil {
 		return s, told("ask for Digdag's version", err)
 	}
@@ -67,6 +74,8 @@ func (o *observer) pass(ctx context.Context, ask observe.Ask) (observe.Snapshot,
 	if ofDatabase(err) {
 		o.cannotSee("runs: %v", err)
 		s.Health = append(healthOf(s.Version, o.Endpoint(), nil, o.now), observe.Health{Name: "database", Note: err.Error()})
+		cancel()
+		asking.Wait() // its requests count
 		s.Runs, s.Schedules, s.Signals, s.Cursor = []observe.Run{}, []observe.Schedule{}, []observe.Signal{}, ask.Cursor
 		s.Blind, s.Requests = o.blind, o.Requests()-before
 		return s, nil
@@ -76,11 +85,12 @@ func (o *observer) pass(ctx context.Context, ask observe.Ask) (observe.Snapshot,
 	}
 	tell, next, cut := c.advance(rows, bottom, ask.Limit, int64(o.page), o.now)
 	s.Cut = cut
-	schedules, err := o.schedules(ctx)
-	if err != nil {
-		return s, err
+	if asking.Wait(); listed.err != nil {
+		return s, listed.err
 	}
-	if next.Pushed, err = o.pushes(ctx, c.Pushed, tell, schedules); err != nil {
+	o.blind = append(o.blind, listed.blind...)
+	next.Schedules = listed.parts()
+	if next.Pushed, err = o.pushes(ctx, c.Pushed, tell, listed.all); err != nil {
 		return s, err
 	}
 	s.Runs = runsOf(tell, next.Pushed, o.Endpoint())
@@ -88,7 +98,7 @@ func (o *observer) pass(ctx context.Context, ask observe.Ask) (observe.Snapshot,
 	if s.Runs, err = o.details(ctx, s.Runs, next.Pushed, ask.Details); err != nil {
 		return s, err
 	}
-	s.Schedules = schedulesOf(schedules, next.Pushed)
+	s.Schedules = schedulesOf(listed.all, next.Pushed)
 	s.Signals = append(s.Signals, scheduleSignals(s.Schedules, o.now)...)
 	s.Health = append(healthOf(s.Version, o.Endpoint(), s.Schedules, o.now), observe.Health{Name: "database", OK: true})
 	if s.Cursor, err = next.raw(); err != nil {
@@ -238,21 +248,6 @@ func (o *observer) attempts(ctx context.Context, below int64) ([]row, error) {
 		return nil, err
 	}
 	return rowsOf(page, below)
-}
-
-func (o *observer) schedules(ctx context.Context) (all []client.Schedule, err error) {
-	for s, err := range o.Schedules(ctx, client.ScheduleFilter{}) {
-		var e *client.Error
-		if errors.As(err, &e) && e.Code != client.CodeUnauthorized {
-			o.cannotSee("schedules: %v", err)
-			return all, nil
-		}
-		if err != nil {
-			return nil, told("look at Digdag's schedules", err)
-		}
-		all = append(all, s)
-	}
-	return all, nil
 }
 
 func idOf(n int64) client.ID { return client.ID(strconv.FormatInt(n, 10)) }

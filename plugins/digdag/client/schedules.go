@@ -14,6 +14,8 @@ type ScheduleFilter struct {
 	// Workflow is a workflow's exact name; it needs Project. A workflow without a
 	// schedule gives none, and no error.
 	Workflow string
+	// After leaves out all up to this id, "" for none.
+	After ID
 }
 
 // Schedules are schedules by id, ascending, 100 a page
@@ -24,6 +26,11 @@ func (c *Client) Schedules(ctx context.Context, f ScheduleFilter) iter.Seq2[Sche
 	}
 	if err := p.of(c, f.Project, f.Workflow); err != nil {
 		return failed[Schedule](err)
+	}
+	if p.after = f.After; p.after != "" {
+		if err := c.ids(p.call, p.after); err != nil {
+			return failed[Schedule](err)
+		}
 	}
 	return all(ctx, c, p)
 }
