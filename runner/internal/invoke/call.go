@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/oklog/ulid/v2"
@@ -30,6 +31,9 @@ type Call struct {
 	Stop   launch.StopBudget
 	// Kill, once closed, ends the call at once.
 	Kill <-chan struct{}
+	// Ends are waited for before the program ends: the plugin dies, and its folder goes,
+	// while others make use of the outcome. nil: they are gone when it is there.
+	Ends *sync.WaitGroup
 	Say  Say
 }
 
@@ -40,7 +44,7 @@ func (c Call) Do(ctx context.Context, l run.Listener) (run.Outcome, error) {
 	if err != nil {
 		return run.Outcome{}, err
 	}
-	defer at.Leave()
+	end := at.Leave
 	x := &run.Plugin{
 		Options: LaunchOptions(c.Entry, at, c.Env, c.Config, c.Stop),
 		Start: &taskv1.Start{
@@ -49,6 +53,17 @@ func (c Call) Do(ctx context.Context, l run.Listener) (run.Outcome, error) {
 			LogLevel: strings.ToLower(hclog.Info.String()),
 		},
 		Kill: c.Kill,
+	}
+	if c.Ends == nil {
+		defer at.Leave()
+	} else {
+		x.Ended = func(kill func()) {
+			end = func() {
+				kill()
+				at.Leave()
+			}
+		}
+		defer func() { c.Ends.Go(end) }() // one attempt is made
 	}
 	return run.Do(ctx, run.Spec{}, x, l, nil), nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -37,6 +38,9 @@ type Finder interface {
 // Caller calls components by their names. Its methods may be called at once. A call
 // that is given up is over within the budget of a stop, 3.5 s.
 type Caller struct {
+	// Ends are what calls leave to be waited for, as Call has them; nil: nothing.
+	Ends *sync.WaitGroup
+
 	finder Finder
 	config config.Config
 	state  state.Dir
@@ -75,6 +79,18 @@ type Heard struct {
 	Progress func(done, total float64, note string) // in the component's own unit; total 0: unknown
 }
 
+// Resolve lays parameters over each other as the component's schema has it, and returns
+// them complete, with secrets as references. Its error is a *params.Problems where they are
+// no good.
+func (c *Caller) Resolve(ctx context.Context, component string, from params.Sources) (json.RawMessage, error) {
+	e, err := c.finder.Find(ctx, component)
+	if err != nil {
+		return nil, err
+	}
+	r, err := params.Merge(e.Component.Params, from)
+	return r.JSON, err
+}
+
 // Run calls a component with parameters, a JSON object in which secrets are references.
 // No secret is in the outcome: neither in its message nor in its output.
 func (c *Caller) Run(ctx context.Context, component string, p json.RawMessage) run.Outcome {
@@ -108,7 +124,7 @@ func (c *Caller) Raw(ctx context.Context, component string, p json.RawMessage, h
 	}
 	r := redact.New(secrets)
 	o, err := Call{
-		Entry: e, Config: c.config, State: c.state, Params: values, Env: c.env, Stop: stopBudget, Say: c.say,
+		Entry: e, Config: c.config, State: c.state, Params: values, Env: c.env, Stop: stopBudget, Say: c.say, Ends: c.Ends,
 	}.Do(ctx, &listener{h, r})
 	if err != nil {
 		return run.Outcome{State: run.Failed, Code: CodeHost, Message: err.Error()}, nil

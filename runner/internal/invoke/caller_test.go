@@ -110,6 +110,24 @@ func TestRun(t *testing.T) {
 	h.empty()
 }
 
+// TestEnds: with them a call leaves its plugin and its folder to whoever waits for them.
+func TestEnds(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	h := newHost(t, catalog.Options{})
+	var ends sync.WaitGroup
+	h.Ends = &ends
+	for range 3 {
+		if o := h.Run(t.Context(), "probe.say", json.RawMessage(`{"output": {"n": 1}}`)); o.State != run.Success {
+			t.Errorf("%+v", o)
+		}
+	}
+	if o := h.Run(t.Context(), "probe.end", json.RawMessage(`{"kind": "segv"}`)); o.State != run.Crashed {
+		t.Errorf("%+v", o)
+	}
+	ends.Wait()
+	h.empty()
+}
+
 // TestRefused: what does not come to a plugin says why, and that asking again does not
 // help.
 func TestRefused(t *testing.T) {

@@ -19,6 +19,9 @@ type Plugin struct {
 	// Gate is asked once the plugin is up: it may wait, and change what is sent. The
 	// plugin is ended again, and the outcome is Waiting, when it says no. nil: go on.
 	Gate func(ctx context.Context, start *taskv1.Start) bool
+	// Ended takes what ends the plugin once its outcome is known: it may do that later, but
+	// has to. nil: it is done before the outcome is returned.
+	Ended func(end func())
 }
 
 // Execute starts the plugin, runs the component and ends the plugin.
@@ -29,7 +32,11 @@ func (x *Plugin) Execute(ctx context.Context, attempt int, l Listener) Outcome {
 	if err != nil {
 		return failed(err)
 	}
-	defer p.Close()
+	if x.Ended == nil {
+		defer p.Close()
+	} else {
+		defer x.Ended(p.Close)
+	}
 	defer onClose(x.Kill, p.Kill)()
 	start := x.Start
 	if x.Gate != nil && !x.Gate(ctx, start) {

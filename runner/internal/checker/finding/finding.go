@@ -100,6 +100,8 @@ type Missed struct {
 	At      time.Time `json:"at"`
 	Session time.Time `json:"session,omitzero"`
 	While   string    `json:"while,omitempty"` // a run that was open then
+	// Last is the last run of that name, where it is the ledger's: it can be run again.
+	Last string `json:"last,omitempty"`
 }
 
 // Get is what matchers and groups see under a name, "" for what it has not.

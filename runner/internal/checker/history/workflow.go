@@ -58,6 +58,14 @@ type Workflow struct {
 // Key is its name within its source.
 func (w *Workflow) Key() string { return Key(w.Project, w.Name) }
 
+// Last is the id of its last run that ended, "" where none is known.
+func (w *Workflow) Last() string {
+	if n := len(w.Outcomes); n > 0 {
+		return w.Outcomes[n-1].ID
+	}
+	return ""
+}
+
 // Outcome is how a session ended: by its last try.
 type Outcome struct {
 	Session string        `json:"session,omitempty"`

@@ -3,6 +3,7 @@ package judge
 import (
 	"testing"
 
+	"github.com/outrider-run/outrider/runner/internal/checker/finding"
 	"github.com/outrider-run/outrider/sdk/observe"
 )
 
@@ -21,4 +22,27 @@ func TestLateFromWhenItIsKnown(t *testing.T) {
 		{"turned on, and nobody starts it", "", []observe.Snapshot{due(0, 60, off), due(100, 60), due(111, 60)}, "late |etl/daily: due at 01:00 UTC, 51m ago, and not started"},
 		{"catching up", "", []observe.Snapshot{due(1000, 60), with(snap(1008, run("1", 1008, 0, observe.Success)), sched(120)), with(snap(1016, run("2", 1016, 0, observe.Success)), sched(180))}, ""},
 	}.run(t)
+}
+
+// TestWhatRanLast under a name of the ledger is named with its due run: nothing else knows
+// how to start it. An engine does.
+func TestWhatRanLast(t *testing.T) {
+	for name, want := range map[string]string{finding.Ledger: "2", "digdag": ""} {
+		ran := with(snap(10, run("1", 0, 2, observe.Success), run("2", 5, 2, observe.Failed)), sched(60))
+		ran.Engine = name
+		gone := with(snap(61), sched(120))
+		gone.Engine = name
+		overdue := with(snap(140), sched(120))
+		overdue.Engine = name
+		in := after(t, "[{name: failed, kind: failed, off: true}]", ran, gone, overdue)
+		out := Judge(in)
+		if len(out.Findings) != 2 {
+			t.Fatal(texts(out.Findings))
+		}
+		for _, m := range append(Missed("prod", in.Source, "", "", at(0)), out.Findings[0].Missed[0], out.Findings[1].Missed[0]) {
+			if m.Last != want || m.Address != "prod:etl/daily" {
+				t.Errorf("%s: %+v", name, m)
+			}
+		}
+	}
 }

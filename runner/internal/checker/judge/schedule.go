@@ -39,7 +39,7 @@ func (j *judge) late(s subject, c *history.Schedule) {
 		if took := j.at.Sub(c.Next); j.at.Sub(later(c.Next, c.Late)) > d.Limit.Fixed {
 			f := j.found(d, s, fmt.Sprintf("due at %s, %s ago, and not started", c.Next.UTC().Format("15:04 MST"), short(took)))
 			f.Since, f.Elapsed = c.Next, threshold.Duration(took)
-			f.Missed = []finding.Missed{{Address: j.address(s.key), At: c.Next, Session: c.Session}}
+			f.Missed = []finding.Missed{j.missed(s.w, history.Due{At: c.Next, Session: c.Session})}
 			j.tell(f)
 		}
 	}
@@ -57,7 +57,7 @@ func (j *judge) missing(s subject) {
 		for _, due := range s.w.Due {
 			age := j.at.Sub(due.At)
 			if age > d.Limit.Fixed && (age <= d.Limit.Fixed+tellMissing || !s.w.LastRun.After(due.At)) {
-				missed = append(missed, j.missed(s.key, due))
+				missed = append(missed, j.missed(s.w, due))
 			}
 		}
 		if len(missed) == 0 {
@@ -76,8 +76,11 @@ func (j *judge) missing(s subject) {
 	}
 }
 
-func (j *judge) missed(key string, d history.Due) finding.Missed {
-	m := finding.Missed{Address: j.address(key), At: d.At, Session: d.Session}
+func (j *judge) missed(w *history.Workflow, d history.Due) finding.Missed {
+	m := finding.Missed{Address: j.address(w.Key()), At: d.At, Session: d.Session}
+	if j.Source.Engine == finding.Ledger {
+		m.Last = w.Last()
+	}
 	if d.While != "" {
 		m.While = j.address(d.While)
 	}
@@ -87,14 +90,14 @@ func (j *judge) missed(key string, d history.Due) finding.Missed {
 // Missed are the due runs of a source that never started, from a time on; of project
 // and workflow where they are given.
 func Missed(name string, s history.Source, project, workflow string, from time.Time) (all []finding.Missed) {
-	j := judge{Input: Input{Name: name}}
-	for key, w := range s.Workflows {
+	j := judge{Input: Input{Name: name, Source: s}}
+	for _, w := range s.Workflows {
 		if workflow != "" && (w.Project != project || w.Name != workflow) {
 			continue
 		}
 		for _, d := range w.Due {
 			if !d.At.Before(from) {
-				all = append(all, j.missed(key, d))
+				all = append(all, j.missed(w, d))
 			}
 		}
 	}

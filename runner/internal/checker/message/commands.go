@@ -38,7 +38,7 @@ func commands(a alert.Alert) (all []Command) {
 			add("kill it", "outrider", "kill", "--yes", a.Address) // it may be pasted where nobody can be asked
 		}
 	}
-	if a.Engine != finding.Ledger && (a.Kind == rule.Late || a.Kind == rule.Missing) {
+	if a.Kind == rule.Late || a.Kind == rule.Missing {
 		for _, m := range a.Missed {
 			all = append(all, Command{"start the run that was due at " + Stamp(m.At), start(m)})
 		}
@@ -49,7 +49,7 @@ func commands(a alert.Alert) (all []Command) {
 }
 
 // ofLedger adds those for a run of the ledger, which no engine has: its verbs are those of
-// runs, and nothing starts a name that is not there yet.
+// runs.
 func ofLedger(a alert.Alert, add func(do string, words ...string)) {
 	if a.Run == "" {
 		return
@@ -73,8 +73,12 @@ func matchers(a alert.Alert) (all alert.Matchers) {
 	return all
 }
 
-// start is the command that starts a run for its session.
+// start is the command that starts a run for its session. The ledger knows what ran last
+// under that name.
 func start(m finding.Missed) string {
+	if m.Last != "" {
+		return "outrider runs rerun " + quote(m.Last)
+	}
 	address := m.Address
 	session := m.Session
 	if session.IsZero() {

@@ -14,7 +14,7 @@ func TestTheLedgersRuns(t *testing.T) {
 	of := func(kind rule.Kind, run string) alert.Alert {
 		return alert.Alert{State: alert.Firing, Finding: finding.Finding{
 			Key: "k", Rule: string(kind), Kind: kind, Severity: rule.Critical, Source: "book", Engine: finding.Ledger, Workflow: "backup",
-			Run: run, Address: "book:" + run, What: "failed after 4ms", Missed: []finding.Missed{{Address: "book:backup", At: t0}},
+			Run: run, Address: "book:" + run, What: "failed after 4ms", Missed: []finding.Missed{{Address: "book:backup", At: t0, Last: "01M81"}},
 		}}
 	}
 	late := of(rule.Late, "")
@@ -27,7 +27,7 @@ func TestTheLedgersRuns(t *testing.T) {
 		{of(rule.Failed, "01M82"), "CRITICAL: book:backup run 01M82: failed after 4ms", []string{"outrider runs logs 01M82", "outrider runs rerun 01M82"}},
 		{of(rule.Running, "01M82"), "CRITICAL: book:backup run 01M82: failed after 4ms", []string{"outrider runs logs 01M82", "outrider runs cancel 01M82"}},
 		{of(rule.Lost, "01M82"), "CRITICAL: book:backup run 01M82: failed after 4ms", []string{"outrider runs logs 01M82"}},
-		{late, "CRITICAL: book:backup: failed after 4ms", nil},
+		{late, "CRITICAL: book:backup: failed after 4ms", []string{"outrider runs rerun 01M81"}},
 	} {
 		m := Of(alert.Event{Kind: alert.New, Alerts: []alert.Alert{c.alert}, Total: 1, At: t0})
 		var got []string

@@ -26,6 +26,8 @@ type Asked struct {
 	// Progress is told how far a long look at the past is; nil for nobody. done is in
 	// runs.
 	Progress func(done float64, note string)
+	// Quiet is how long it may go without progress; 0 for as long as it may take in all.
+	Quiet time.Duration
 }
 
 // Asker asks one source. Snapshot.Cursor is what the next one is asked with. When ctx
@@ -41,6 +43,8 @@ type One struct {
 	Cursor   json.RawMessage
 	Took     time.Duration
 	Requests int
+	// Late: it was given up because it took too long.
+	Late bool
 }
 
 const (
@@ -74,9 +78,13 @@ type answer struct {
 
 func one(ctx context.Context, name string, s Asker, a Asked, timeout time.Duration) One {
 	began := time.Now()
-	late := &run.Cause{State: run.TimedOut, Code: run.CodeTimeout, Reason: fmt.Sprintf("no answer within %s", timeout)}
+	late := tooLate(fmt.Sprintf("no answer within %s", timeout))
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, late)
 	defer cancel()
+	quiet := tooLate(fmt.Sprintf("no progress for %s", a.Quiet))
+	ctx, progress, end := impatient(ctx, a, quiet)
+	defer end()
+	a.Progress = progress
 	came := make(chan answer, 1)
 	go func() { came <- ask(ctx, s, a) }()
 	var got answer
@@ -91,10 +99,37 @@ func one(ctx context.Context, name string, s Asker, a Asked, timeout time.Durati
 	}
 	if got.err != nil {
 		o.Report.Failure = got.err.Error()
+		cause := context.Cause(ctx)
+		o.Late = cause == error(late) || cause == error(quiet)
 		return o
 	}
 	o.Report.Snapshot, o.Cursor, o.Requests = got.snapshot, got.snapshot.Cursor, got.snapshot.Requests
 	return o
+}
+
+// tooLate is why a source is given up that takes too long.
+func tooLate(reason string) *run.Cause {
+	return &run.Cause{State: run.TimedOut, Code: run.CodeTimeout, Reason: reason}
+}
+
+// impatient is a context that ends, with that cause, when no progress is heard for as long
+// as what is asked says, and the progress that it hears.
+func impatient(ctx context.Context, a Asked, why error) (_ context.Context, progress func(float64, string), end func()) {
+	if a.Quiet == 0 {
+		return ctx, a.Progress, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	patience := time.AfterFunc(a.Quiet, func() { cancel(why) })
+	progress = func(done float64, note string) {
+		patience.Reset(a.Quiet)
+		if a.Progress != nil {
+			a.Progress(done, note)
+		}
+	}
+	return ctx, progress, func() {
+		patience.Stop()
+		cancel(nil)
+	}
 }
 
 // lastWord waits a little for a source that was told to give up.

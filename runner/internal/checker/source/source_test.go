@@ -119,3 +119,34 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoSaysNothing is given up long before its time is over; who tells of progress is not.
+func TestWhoSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		told := 0
+		look := func(steps int) asker {
+			return func(ctx context.Context, a Asked) (observe.Snapshot, error) {
+				for range steps {
+					time.Sleep(50 * time.Second)
+					a.Progress(1, "looked at")
+				}
+				if steps == 0 {
+					<-ctx.Done()
+				}
+				return observe.Snapshot{At: time.Now()}, context.Cause(ctx)
+			}
+		}
+		asked := map[string]Asked{"busy": {Quiet: time.Minute, Progress: func(float64, string) { told++ }}, "silent": {Quiet: time.Minute}, "patient": {}}
+		timeouts := map[string]time.Duration{"busy": time.Hour, "silent": time.Hour, "patient": 2 * time.Minute}
+		all := All(t.Context(), map[string]Asker{"busy": look(20), "silent": look(0), "patient": look(0)}, asked, timeouts)
+		if busy := all[0]; busy.Report.Failure != "" || busy.Late || told != 20 {
+			t.Errorf("%+v, progress %d times", busy, told)
+		}
+		if patient := all[1]; !patient.Late || patient.Report.Failure != "no answer within 2m0s" {
+			t.Errorf("%+v", patient)
+		}
+		if silent := all[2]; !silent.Late || silent.Report.Failure != "no progress for 1m0s" || silent.Took != time.Minute {
+			t.Errorf("%+v", silent)
+		}
+	})
+}

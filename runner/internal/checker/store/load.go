@@ -59,6 +59,51 @@ func (s *Store) Load(ctx context.Context) (l Loaded, err error) {
 	return l, wrap("load the checker's state", err)
 }
 
+// Position is where a source had stopped.
+type Position struct {
+	// Cursor is nil where it gives none, or was never asked. Known: it has answered before.
+	Cursor json.RawMessage
+	Known  bool
+}
+
+// Positions of the sources, by name.
+func (l Loaded) Positions() map[string]Position {
+	all := map[string]Position{}
+	for name, cursor := range l.Cursors {
+		all[name] = Position{Cursor: cursor}
+	}
+	for name := range l.State.Sources {
+		all[name] = Position{l.Cursors[name], true}
+	}
+	return all
+}
+
+// Positions are those that Load will return, if all that is remembered can be read. They
+// come sooner.
+func (s *Store) Positions(ctx context.Context) (map[string]Position, error) {
+	all := map[string]Position{}
+	err := s.read(ctx, func(ctx context.Context, tx *db.Tx) error {
+		clear(all)
+		return rows(ctx, tx, func(scan func(...any) error) error {
+			var name string
+			var position sql.RawBytes
+			var known int
+			if err := scan(&name, &position, &known); err != nil {
+				return err
+			}
+			one := Position{Known: known == 1}
+			if len(position) > 0 {
+				one.Cursor = slices.Clone(json.RawMessage(position))
+			}
+			if one.Known || one.Cursor != nil {
+				all[from(name)] = one
+			}
+			return nil
+		}, `SELECT name, position, CASE data WHEN '' THEN 0 ELSE 1 END FROM outrider_checker_sources`)
+	})
+	return all, wrap("ask where the sources had stopped", err)
+}
+
 // still has all statements of a transaction see the same, also while a pass is stored. On
 // SQLite they do.
 func still(ctx context.Context, tx *db.Tx) error {

@@ -74,6 +74,11 @@ func (b *bench) load() Loaded {
 	b.t.Helper()
 	l, err := b.Load(b.t.Context())
 	b.must(err)
+	if len(l.Notes) == 0 {
+		positions, err := b.Positions(b.t.Context())
+		b.must(err)
+		same(b.t, "positions", positions, l.Positions())
+	}
 	return l
 }
 

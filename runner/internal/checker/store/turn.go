@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -30,6 +31,8 @@ type Turn struct {
 	changes int64
 	// commits are those that took place.
 	commits int
+	// over: it was given up.
+	over atomic.Bool
 }
 
 // Begin takes the turn for ttl; ok is false where another checker has it. State is loaded
@@ -84,13 +87,18 @@ func (t *Turn) Renew(ctx context.Context) error {
 	}))
 }
 
-// End gives the turn up. One that is lost is over already.
+// End gives the turn up. One that is lost is over already. On SQLite it is the lock that
+// counts, and nothing is written.
 func (t *Turn) End(ctx context.Context) error {
+	t.over.Store(true)
+	if t.lock != nil {
+		return wrap("give up the turn", t.unlock())
+	}
 	err := t.s.write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE outrider_checker_meta SET token = token + 1, holder = '', until = 0 WHERE token = ?`, t.token)
 		return err
 	})
-	return wrap("give up the turn", errors.Join(err, t.unlock()))
+	return wrap("give up the turn", err)
 }
 
 // held refuses what is done in a turn that is over.
@@ -99,7 +107,7 @@ func (t *Turn) held(ctx context.Context, tx *db.Tx) error {
 	if err := tx.QueryRow(ctx, `SELECT token FROM outrider_checker_meta`).Scan(&token); err != nil {
 		return err
 	}
-	if token != t.token {
+	if token != t.token || t.over.Load() {
 		return ErrTurnLost
 	}
 	return nil

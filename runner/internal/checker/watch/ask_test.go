@@ -3,6 +3,7 @@ package watch
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -21,21 +22,24 @@ import (
 // told of with what helps.
 func TestTheFirstLookMayTakeLonger(t *testing.T) {
 	b := newBench(t, dbtest.SQLite(t))
-	var left []time.Duration
+	var left, quiet []time.Duration
 	hang := false
-	b.source("one", func(ctx context.Context, _ source.Asked) (observe.Snapshot, error) {
+	b.source("one", func(ctx context.Context, a source.Asked) (observe.Snapshot, error) {
 		if hang {
 			<-ctx.Done()
 			return observe.Snapshot{}, context.Cause(ctx)
 		}
 		until, _ := ctx.Deadline()
-		left = append(left, time.Until(until))
+		left, quiet = append(left, time.Until(until)), append(quiet, a.Quiet)
 		return observe.Snapshot{Engine: "x", At: b.now, Runs: []observe.Run{}, Cursor: json.RawMessage(`1`)}, nil
 	})
 	b.pass()
 	b.pass()
 	if len(left) != 2 || left[0] <= source.DefaultTimeout || left[0] > firstTimeout || left[1] > source.DefaultTimeout {
 		t.Errorf("the times to answer: %s", left)
+	}
+	if quiet[0] != source.DefaultTimeout || quiet[1] != 0 {
+		t.Errorf("without a word: %s", quiet)
 	}
 	hang = true
 	b.setup.Sources = map[string]settings.Source{"one": {Timeout: time.Millisecond}}
@@ -125,4 +129,35 @@ func TestALongLookIsAlive(t *testing.T) {
 		return observe.Snapshot{Engine: "x", At: b.now, Runs: []observe.Run{}}, nil
 	})
 	b.pass()
+}
+
+// TestASourceWhoseMemoryIsGone is asked anew in the same pass: what it told goes on from
+// what is not known any more.
+func TestASourceWhoseMemoryIsGone(t *testing.T) {
+	url := dbtest.SQLite(t)
+	b := newBench(t, url)
+	var from []string
+	b.source("one", func(_ context.Context, a source.Asked) (observe.Snapshot, error) {
+		from = append(from, string(a.Cursor))
+		return observe.Snapshot{Engine: "x", At: b.now, Runs: []observe.Run{}, Cursor: json.RawMessage(`1`)}, nil
+	})
+	b.source("two", func(_ context.Context, a source.Asked) (observe.Snapshot, error) {
+		return observe.Snapshot{Engine: "x", At: b.now, Runs: []observe.Run{}, Cursor: json.RawMessage(`2`)}, nil
+	})
+	b.pass()
+	other, err := sql.Open("sqlite", strings.TrimPrefix(url, "sqlite:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Exec(`UPDATE outrider_checker_sources SET data = 'x' WHERE name = 'one'`); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := b.pass()
+	b.pass()
+	if got := strings.Join(from, ","); got != ",1,,1" || len(s.Notes) != 1 || !strings.Contains(s.Notes[0], "what was remembered of source one is dropped") {
+		t.Errorf("asked from %q; notes %q", got, s.Notes)
+	}
 }

@@ -143,17 +143,15 @@ func (p *pass) endLate(ctx context.Context) {
 // make asks, judges, stores, acts, tells, and says how it went.
 func (p *pass) make(ctx context.Context) (Summary, error) {
 	unknown := Summary{Exit: ExitUnknown}
-	loaded, err := p.store.Load(ctx)
-	if err != nil {
-		return unknown, fmt.Errorf("load what is remembered: %w", err)
+	loaded, config, answers, err := p.ask(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return unknown, fmt.Errorf("%w: %w", ErrStopped, context.Cause(ctx))
+	case err != nil:
+		return unknown, err
 	}
 	for _, n := range loaded.Notes {
 		p.note("%s", n)
-	}
-	config := p.config(loaded)
-	answers := p.ask(ctx, loaded, config)
-	if ctx.Err() != nil {
-		return unknown, fmt.Errorf("%w: %w", ErrStopped, context.Cause(ctx))
 	}
 	reports := make([]checker.Report, len(answers))
 	for i, a := range answers {

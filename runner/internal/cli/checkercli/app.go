@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -23,6 +24,8 @@ const program = "outrider-checker"
 type app struct {
 	term.Streams
 	build term.Build
+	// ends are what calls of components have left to be waited for.
+	ends sync.WaitGroup
 }
 
 // Main runs the command line args (args[0] is the program) and returns the exit code:
@@ -38,6 +41,7 @@ func Main(args []string, s term.Streams, b term.Build) (code int) {
 			code = a.failed(args, fmt.Errorf("it crashed, which is a mistake of ours: %v", r))
 		}
 	}()
+	defer a.ends.Wait()
 	err := a.root().RunContext(ctx, args)
 	var e *term.Exit
 	switch {

@@ -59,20 +59,16 @@ func (a *app) backtest() *cli.Command {
 
 // replay asks for the past and plays it.
 func (a *app) replay(c *cli.Context, o *opened, names []string, days int) (map[string]checker.Replayed, error) {
-	if err := needSources(o); err != nil {
+	askers, err := o.pick(names)
+	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
 	from := now.AddDate(0, 0, -days)
-	askers, asked, timeouts := map[string]source.Asker{}, map[string]source.Asked{}, map[string]time.Duration{}
-	for name, asker := range o.Askers {
-		if picked(names, name) {
-			askers[name], asked[name] = asker, source.Asked{HistoryFrom: from.Add(-learning), Progress: a.progress(name)}
-			timeouts[name] = max(10*time.Minute, o.Sources[name].Timeout)
-		}
-	}
-	if len(askers) == 0 {
-		return nil, term.Usage("there is no source %q; there are %s", names[0], term.Join(slices.Sorted(maps.Keys(o.Askers)), "and"))
+	asked, timeouts := map[string]source.Asked{}, map[string]time.Duration{}
+	for name := range askers {
+		asked[name] = source.Asked{HistoryFrom: from.Add(-learning), Progress: a.progress(name), Quiet: max(source.DefaultTimeout, o.Sources[name].Timeout)}
+		timeouts[name] = max(10*time.Minute, o.Sources[name].Timeout)
 	}
 	before, err := rule.NewSet(nil)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -43,7 +42,7 @@ func (a *app) check() *cli.Command {
 			if err != nil {
 				return err
 			}
-			w, err := a.watcher(g, a.Err)
+			w, err := a.watcher(c.Context, g, a.Err)
 			if err != nil {
 				return err
 			}
@@ -64,8 +63,8 @@ func (a *app) check() *cli.Command {
 }
 
 // watcher makes passes by what the flags say; the config is read for each of them.
-func (a *app) watcher(g given, console io.Writer) (*watch.Watcher, error) {
-	o, err := a.opened(g)
+func (a *app) watcher(ctx context.Context, g given, console io.Writer) (*watch.Watcher, error) {
+	o, err := a.opened(ctx, g)
 	if err != nil {
 		return nil, err
 	}
@@ -84,18 +83,18 @@ func (a *app) watcher(g given, console io.Writer) (*watch.Watcher, error) {
 	first := &o
 	return &watch.Watcher{
 		Open: at.open,
-		Setup: func(context.Context) (watch.Setup, error) {
+		Setup: func(ctx context.Context) (watch.Setup, error) {
 			if first != nil { // it has just been read
 				first = nil
 				return o.Setup, nil
 			}
-			again, err := a.opened(g)
+			again, err := a.opened(ctx, g)
 			if err != nil {
 				return watch.Setup{}, err
 			}
 			return again.Setup, needSources(again)
 		},
-		Self: me, Above: strings.Split(os.Getenv("OUTRIDER_RUN"), ","), Metrics: watch.NewMetrics(), Textfile: g.textfile, Mark: at.file(lostMark),
+		Self: me, Above: above(), Metrics: watch.NewMetrics(), Textfile: g.textfile, Mark: at.file(lostMark),
 		Console: console, Say: a.say, Now: time.Now,
 	}, nil
 }

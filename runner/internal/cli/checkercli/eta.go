@@ -1,7 +1,6 @@
 package checkercli
 
 import (
-	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -67,11 +66,6 @@ func etaText(r checker.RunETA) string {
 		return "not known: " + r.Why
 	}
 	return r.ETA.At.Local().Format("15:04") + " (" + r.ETA.Early.Local().Format("15:04") + " to " + r.ETA.Late.Local().Format("15:04") + ")"
-}
-
-// picked reports whether a source is one of those that are asked for; none ask for all.
-func picked(names []string, name string) bool {
-	return len(names) == 0 || slices.Contains(names, name)
 }
 
 func short(d time.Duration) string { return threshold.Short(max(d, 0)) }

@@ -1,7 +1,6 @@
 package checkercli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -64,12 +63,6 @@ type given struct {
 	ping            string
 }
 
-// set is a parameter of a source.
-type set struct {
-	source, name string
-	value        json.RawMessage
-}
-
 func parse(c *cli.Context) (g given, err error) {
 	g = given{
 		config: text(c, "config"), pluginDirs: texts(c, "plugin-dir"), digdag: text(c, "digdag"), airflow: text(c, "airflow"),
@@ -91,23 +84,6 @@ func parse(c *cli.Context) (g given, err error) {
 		g.sets = append(g.sets, s)
 	}
 	return g, nil
-}
-
-// parseSet reads SOURCE.NAME=VALUE. A value that is no JSON is a text.
-func parseSet(t string) (set, error) {
-	name, value, found := strings.Cut(t, "=")
-	dot := strings.LastIndex(name, ".") // a source's name may have dots
-	if !found || dot < 1 || dot == len(name)-1 {
-		return set{}, term.Usage("--set %q: want SOURCE.NAME=VALUE, such as airflow.user=admin", name)
-	}
-	raw := json.RawMessage(value)
-	if !json.Valid(raw) {
-		var err error
-		if raw, err = json.Marshal(value); err != nil {
-			return set{}, term.Usage("--set %s: %w", name, err)
-		}
-	}
-	return set{name[:dot], name[dot+1:], raw}, nil
 }
 
 // isReference reports whether a text stands for a secret.

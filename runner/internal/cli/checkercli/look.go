@@ -3,7 +3,9 @@ package checkercli
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -11,6 +13,7 @@ import (
 	"github.com/outrider-run/outrider/runner/internal/checker/history"
 	"github.com/outrider-run/outrider/runner/internal/checker/source"
 	"github.com/outrider-run/outrider/runner/internal/checker/store"
+	"github.com/outrider-run/outrider/runner/internal/checker/watch"
 	"github.com/outrider-run/outrider/runner/internal/cli/term"
 	"github.com/outrider-run/outrider/sdk/observe"
 )
@@ -27,51 +30,53 @@ const maxLooked = 50
 
 // look asks sources, none for all, with the tasks of what is open. Nothing is stored.
 func (a *app) look(c *cli.Context, o *opened, loaded store.Loaded, names []string) ([]looked, error) {
-	if err := needSources(o); err != nil {
+	askers, err := o.pick(names)
+	if err != nil {
 		return nil, err
 	}
-	asked, timeouts, askers := map[string]source.Asked{}, map[string]time.Duration{}, map[string]source.Asker{}
-	for name, asker := range o.Askers {
-		if !picked(names, name) {
-			continue
-		}
-		s := o.Sources[name]
-		askers[name], timeouts[name] = asker, s.Timeout
-		asked[name] = source.Asked{Cursor: loaded.Cursors[name]}
-		if len(loaded.Cursors[name]) == 0 {
-			a.say("%s was never watched before: there is no history to compare with but what it tells now", name)
-			asked[name] = source.Asked{HistoryFrom: time.Now().Add(-max(s.History, 30*24*time.Hour))}
-		}
+	learned := func(one source.One) history.Source {
+		s, _ := history.Fold(loaded.State.Sources[one.Report.Source], one.Report.Snapshot)
+		return s
 	}
-	if len(askers) == 0 {
-		return nil, term.Usage("there is no source %q; there are %s", names[0], term.Join(slices.Sorted(maps.Keys(o.Askers)), "and"))
+	r := watch.Round{
+		Askers: askers, Settings: o.Sources, From: loaded.Positions(), At: time.Now(), Self: self(), Above: above(),
+		Say: a.say, Note: a.say, Lives: func() {},
 	}
+	answers := r.Closer(c.Context, r.Ask(c.Context), func(one source.One) []string {
+		open := slices.Sorted(maps.Keys(learned(one).Open))
+		return open[:min(len(open), maxLooked)]
+	})
 	var all []looked
-	again := map[string]source.Asker{}
-	for _, one := range source.All(c.Context, askers, asked, timeouts) {
-		name := one.Report.Source
+	for _, one := range answers {
 		if one.Report.Failure != "" {
-			a.say("%s does not answer: %s", name, one.Report.Failure)
+			a.say("%s does not answer: %s", one.Report.Source, one.Report.Failure)
 			continue
 		}
-		l := looked{name: name, snapshot: one.Report.Snapshot}
-		l.source, _ = history.Fold(loaded.State.Sources[name], one.Report.Snapshot)
-		if open := slices.Sorted(maps.Keys(l.source.Open)); len(open) > 0 {
-			ask := asked[name]
-			ask.Details = open[:min(len(open), maxLooked)]
-			asked[name], again[name] = ask, askers[name]
-		}
-		all = append(all, l)
+		all = append(all, looked{one.Report.Source, learned(one), one.Report.Snapshot})
 	}
 	if len(all) == 0 {
 		return nil, fmt.Errorf("no source answered")
 	}
-	for _, more := range source.All(c.Context, again, asked, timeouts) {
-		for i := range all {
-			if all[i].name == more.Report.Source && more.Report.Failure == "" {
-				all[i].snapshot = more.Report.Snapshot
-			}
-		}
-	}
 	return all, nil
 }
+
+// pick is how the sources of these names are asked, none for all.
+func (o *opened) pick(names []string) (map[string]source.Asker, error) {
+	if err := needSources(o); err != nil {
+		return nil, err
+	}
+	askers := maps.Clone(o.Askers)
+	maps.DeleteFunc(askers, func(name string, _ source.Asker) bool { return !picked(names, name) })
+	if len(askers) == 0 {
+		return nil, term.Usage("there is no source %q; there are %s", names[0], term.Join(slices.Sorted(maps.Keys(o.Askers)), "and"))
+	}
+	return askers, nil
+}
+
+// picked reports whether a source is one of those that are asked for; none ask for all.
+func picked(names []string, name string) bool {
+	return len(names) == 0 || slices.Contains(names, name)
+}
+
+// above are the ids of the ledger's runs that this program is part of.
+func above() []string { return strings.Split(os.Getenv("OUTRIDER_RUN"), ",") }

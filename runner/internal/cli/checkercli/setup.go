@@ -1,6 +1,7 @@
 package checkercli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -94,29 +95,6 @@ func (g given) addSources(s *settings.Settings) error {
 	return nil
 }
 
-func (g given) setParams(s *settings.Settings) error {
-	for _, x := range g.sets {
-		one, ok := s.Sources[x.source]
-		if !ok {
-			return term.Usage("--set %s.%s: there is no source %q; there are %s", x.source, x.name, x.source, term.Join(slices.Sorted(maps.Keys(s.Sources)), "and"))
-		}
-		params := map[string]json.RawMessage{}
-		if len(one.Params) > 0 {
-			if err := json.Unmarshal(one.Params, &params); err != nil {
-				return fmt.Errorf("parameters of source %s: %w", x.source, err)
-			}
-		}
-		params[x.name] = x.value
-		raw, err := json.Marshal(params)
-		if err != nil {
-			return err
-		}
-		one.Params = raw
-		s.Sources[x.source] = one
-	}
-	return nil
-}
-
 // addThreshold adds a rule behind those of the config.
 func (g given) addThreshold(s *settings.Settings) error {
 	if g.threshold.IsZero() {
@@ -169,10 +147,10 @@ func (a *app) open(c *cli.Context) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.opened(g)
+	return a.opened(c.Context, g)
 }
 
-func (a *app) opened(g given) (*opened, error) {
+func (a *app) opened(ctx context.Context, g given) (*opened, error) {
 	cfg, s, err := g.settings()
 	if err != nil {
 		return nil, err
@@ -183,6 +161,10 @@ func (a *app) opened(g given) (*opened, error) {
 	}
 	caller, err := invoke.Open(invoke.NewSetup(cfg, g.pluginDirs, "", exe, os.Getenv), a.hostSays)
 	if err != nil {
+		return nil, err
+	}
+	caller.Ends = &a.ends
+	if err := g.typed(ctx, caller, s.Sources); err != nil {
 		return nil, err
 	}
 	o := &opened{config: cfg, runner: caller, Setup: watch.Setup{Settings: s, Runner: caller, Askers: map[string]source.Asker{}}}

@@ -50,7 +50,7 @@ func (a *app) runWatch(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := a.watcher(g, a.Out)
+	w, err := a.watcher(c.Context, g, a.Out)
 	if err != nil {
 		return err
 	}
