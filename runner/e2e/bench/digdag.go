@@ -7,14 +7,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
+	"testing"
 	"time"
 
 	"github.com/outrider-run/outrider/dags/airflowtest"
 	"github.com/outrider-run/outrider/dig/digdagtest"
+	"github.com/outrider-run/outrider/runner/internal/db/dbtest"
 )
 
 // walk asks Digdag as a script does that knows nothing better.
@@ -94,7 +98,19 @@ func serve(ctx context.Context, env []string, measure func(s *digdagtest.Server,
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	s, err := digdagtest.Start(ctx, digdagtest.Options{Dir: dir, Env: env})
+	kind, err := digdagtest.Find()
+	if err != nil {
+		return nil, err
+	}
+	var settings map[string]string
+	if kind.Real {
+		t := &notATest{}
+		defer t.end()
+		if settings, err = onPostgres(t); err != nil {
+			return nil, err
+		}
+	}
+	s, err := digdagtest.Start(ctx, digdagtest.Options{Dir: dir, Env: env, Config: settings})
 	if err != nil {
 		return nil, err
 	}
@@ -102,12 +118,27 @@ func serve(ctx context.Context, env []string, measure func(s *digdagtest.Server,
 	return figures, errors.Join(err, s.Stop())
 }
 
+// onPostgres are settings of a real server: it stands on PostgreSQL, as it does where it
+// runs for long. On H2 it sorts all attempts that there are for each list of the newest. It
+// speaks TCP alone, at a loopback address of this process.
+func onPostgres(t testing.TB) (map[string]string, error) {
+	host := fmt.Sprintf("127.78.%d.%d", os.Getpid()>>8&0xff, os.Getpid()&0xff)
+	at, err := url.Parse(dbtest.New(t, "listen_addresses="+host).URL())
+	if err != nil {
+		return nil, fmt.Errorf("find the database: %w", err)
+	}
+	return map[string]string{
+		"database.type": "postgresql", "database.host": host, "database.port": "5432",
+		"database.user": at.User.Username(), "database.password": "any", "database.database": strings.TrimPrefix(at.Path, "/"),
+	}, nil
+}
+
 func (w *watched) kind() string { return kind(w.server) }
 
 // kind says on what a figure was measured.
 func kind(s *digdagtest.Server) string {
 	if s.Real {
-		return "on a real server"
+		return "on a real server with PostgreSQL"
 	}
 	return "on the double"
 }
