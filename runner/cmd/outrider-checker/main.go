@@ -14,7 +14,7 @@ import (
 var version, revision, built = "dev", "", ""
 
 func main() {
-	debug.SetMemoryLimit(42 << 20) // more is collected sooner: it stands beside what it watches
+	debug.SetMemoryLimit(38 << 20) // more is collected sooner: it stands beside what it watches
 	streams := term.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
 	os.Exit(checkercli.Main(os.Args, streams, term.Build{Version: version, Revision: revision, Built: built}))
 }
