@@ -227,7 +227,6 @@ func TestLateAndMissing(t *testing.T) {
 		{"without a next time", "", []observe.Snapshot{due(0, 60), with(snap(90), func(s *observe.Snapshot) { s.Schedules = []observe.Schedule{{Project: "etl", Workflow: "daily"}} })}, "missing |etl/daily: the run due at 01:00 UTC never started"},
 		{"as many run as may", "", []observe.Snapshot{due(0, 60), with(snap(71, run("1", 70, 0, observe.Running)), sched(60, active(1)))}, "saturated |etl/daily: 1 of 1 runs at once are open, and the one due at 01:00 UTC waits"},
 		{"one more may run", "", []observe.Snapshot{due(0, 60), with(snap(71, run("1", 70, 0, observe.Running)), sched(60, active(2)))}, "late |etl/daily: due at 01:00 UTC, 11m ago, and not started"},
-		{"one runs, and nobody says how many may", "", []observe.Snapshot{due(0, 60), with(snap(71, run("1", 70, 0, observe.Running)), sched(60))}, ""},
 		{"not missing yet", "", []observe.Snapshot{due(0, 60), due(61, 120), due(74, 120)}, ""},
 		{"missing", "", []observe.Snapshot{due(0, 60), due(61, 120), due(76, 120)}, "missing |etl/daily: the run due at 01:00 UTC never started"},
 		{"two are missing", "", []observe.Snapshot{due(0, 60), due(61, 120), due(121, 180), due(140, 180)}, "missing |etl/daily: 2 due runs never started, the first due at 01:00 UTC"},

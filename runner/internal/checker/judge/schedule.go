@@ -27,19 +27,23 @@ func (j *judge) schedule(s subject) {
 	j.missing(s)
 }
 
-// late wants the engine to start what is due. Where as many runs are open as may be, it
-// waits for them: Airflow 3 leaves the next time in the past meanwhile. The time of one that
-// is new, was turned on or catches up is past from the beginning, and soon over.
+// late wants the engine to start what is due, until a run of that session was seen: somebody
+// may have started it by hand, and the engine not gone on. Where an engine says how many runs
+// may be open and as many are, the next one waits its turn: Airflow starts none at
+// max_active_runs, and Airflow 3 leaves the next time in the past meanwhile. Digdag and the
+// ledger have no such limit: there a run that hangs hides no other that is due. The time of
+// one that is new, was turned on or catches up is past from the beginning, and soon over.
 func (j *judge) late(s subject, c *history.Schedule) {
-	active := len(j.open[s.key])
-	if c.Next.IsZero() || active > 0 && active >= c.MaxActive {
+	due := history.Due{At: c.Next, Session: c.Session}
+	full := c.MaxActive > 0 && len(j.open[s.key]) >= c.MaxActive
+	if c.Next.IsZero() || full || s.w.Came(due, j.open[s.key]) {
 		return
 	}
 	for _, d := range j.Rules.Decide(rule.Late, s.who, s.owner) {
 		if took := j.at.Sub(c.Next); j.at.Sub(later(c.Next, c.Late)) > d.Limit.Fixed {
 			f := j.found(d, s, fmt.Sprintf("due at %s, %s ago, and not started", c.Next.UTC().Format("15:04 MST"), short(took)))
 			f.Since, f.Elapsed = c.Next, threshold.Duration(took)
-			f.Missed = []finding.Missed{j.missed(s.w, history.Due{At: c.Next, Session: c.Session})}
+			f.Missed = []finding.Missed{j.missed(s.w, due)}
 			j.tell(f)
 		}
 	}
