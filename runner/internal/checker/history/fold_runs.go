@@ -76,7 +76,7 @@ func (f *fold) lost() {
 // open is a run as it is kept while it is open.
 func (f *fold) open(r observe.Run, was Open) Open {
 	w := f.began(r)
-	o := Open{Run: r, First: r.Created, Cancelling: was.Cancelling}
+	o := Open{Run: r, First: r.Created, Cancelling: was.Cancelling, Looked: was.Looked}
 	if o.Started.IsZero() {
 		o.Started = was.Started // details are not asked for each time
 	}

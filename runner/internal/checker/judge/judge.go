@@ -81,7 +81,7 @@ func Judge(in Input) Output {
 
 func newJudge(in Input) *judge {
 	j := &judge{Input: in, at: in.Source.At, open: map[string][]history.Open{}, seen: map[string]observe.Run{}}
-	for _, id := range slices.Sorted(maps.Keys(in.Source.Open)) {
+	for _, id := range idsOf(in.Source.Open) {
 		o := in.Source.Open[id]
 		key := history.Key(o.Project, o.Workflow)
 		j.open[key] = append(j.open[key], o)

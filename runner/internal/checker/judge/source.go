@@ -69,7 +69,7 @@ func ofPart(f finding.Finding, h observe.Health) finding.Finding {
 // stalled finds runs that wait for nothing of their own, while nothing begins or ends.
 func (j *judge) stalled() {
 	var waiting []string
-	for _, id := range slices.Sorted(maps.Keys(j.Source.Open)) {
+	for _, id := range idsOf(j.Source.Open) {
 		o := j.Source.Open[id]
 		if o.State == observe.Queued && j.itsTurn(history.Key(o.Project, o.Workflow), o) == "" {
 			waiting = append(waiting, j.address(o.Address))
