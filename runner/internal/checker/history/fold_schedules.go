@@ -45,6 +45,9 @@ func (f *fold) schedule(key string, one observe.Schedule) {
 		Off: one.Off || !one.Disabled.IsZero(), OffSince: one.Disabled, Broken: one.Broken,
 		MaxActive: one.MaxActive, Labels: one.Labels,
 	}
+	if now.Labels == nil && was != nil {
+		now.Labels = was.Labels // nil is not known; none are empty
+	}
 	if now.Off && now.OffSince.IsZero() && was != nil {
 		now.OffSince = was.OffSince
 		if !was.Off {

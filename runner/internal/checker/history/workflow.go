@@ -52,7 +52,7 @@ type Workflow struct {
 	// that came in its place.
 	Gone    time.Time `json:"gone,omitzero"`
 	Renamed string    `json:"renamed,omitempty"`
-	// Labels are those of its last run.
+	// Labels are those of its last run of which they are known.
 	Labels map[string]string `json:"labels,omitempty"`
 }
 
