@@ -74,7 +74,7 @@ func (j *judge) mayHave(r *rule.Rule, w *history.Workflow, took time.Duration) b
 	}
 	least := time.Duration(w.TaskLimit(spec, r.Bounds, "").At) // of one without a history
 	for name := range w.Tasks {
-		if r.Task.Match(name) {
+		if r.Task.MatchTask(name) {
 			least = min(least, time.Duration(w.TaskLimit(spec, r.Bounds, name).At))
 		}
 	}

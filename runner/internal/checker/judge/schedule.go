@@ -129,7 +129,8 @@ func (j *judge) disabled(s subject, c *history.Schedule) {
 }
 
 // broken finds what cannot be read, and what is gone though it ran lately. A workflow
-// that came in its place makes up for it.
+// that came in its place makes up for it. Airflow lists its DAGs with a schedule or without
+// one; Digdag only what has one, so that nobody can tell there that another is gone.
 func (j *judge) broken(s subject) {
 	c := s.w.Schedule
 	if c == nil || c.Broken == "" && s.w.Gone.IsZero() {
@@ -142,7 +143,11 @@ func (j *judge) broken(s subject) {
 			f.Since = j.at
 			j.tell(f)
 		case s.w.Renamed == "" && !s.w.LastRun.IsZero() && j.at.Sub(s.w.LastRun) <= d.Limit.Fixed && s.w.Gone.After(j.Source.Since):
-			f := j.found(d, s, fmt.Sprintf("its schedule is gone, and it ran last %s ago", short(j.at.Sub(s.w.LastRun))))
+			what := "its schedule"
+			if c.Next.IsZero() && c.Expression == "" { // it had none
+				what = "it"
+			}
+			f := j.found(d, s, fmt.Sprintf("%s is gone, and it ran last %s ago", what, short(j.at.Sub(s.w.LastRun))))
 			f.Since = s.w.Gone
 			j.tell(f)
 		}

@@ -151,7 +151,8 @@ func limitKey(name string, labels map[string]string) string {
 	return history.SignalKey(observe.Signal{Name: name, Labels: labels})
 }
 
-// full is a workflow with as many runs as it may have, and one more that is due.
+// full is a workflow with as many runs as it may have, and one more that is due. It is the
+// workflow's own matter, for which its owner's settings hold.
 func (j *judge) full(key string) {
 	w := j.Source.Workflows[key]
 	if w == nil || w.Schedule == nil || w.Schedule.MaxActive == 0 {
@@ -173,7 +174,7 @@ func (j *judge) full(key string) {
 		return
 	}
 	s := j.subject(w)
-	for _, d := range j.Rules.Decide(rule.Saturated, rule.Subject{Source: j.Name, Labels: s.who.Labels}, rule.Owner{}) {
+	for _, d := range j.Rules.Decide(rule.Saturated, s.who, s.owner) {
 		f := j.found(d, s, fmt.Sprintf("%d of %d runs at once are open, and %s", len(running), w.Schedule.MaxActive, waits))
 		f.Since = j.at
 		for _, o := range running[:min(len(running), maxHolders)] {

@@ -174,7 +174,7 @@ func (j *judge) fast(s subject) {
 	}
 	o := history.Outcome{ID: g.ID, Created: g.Created, Started: g.Started}
 	for _, d := range j.Rules.Decide(rule.Fast, s.who, s.owner) {
-		l := s.w.Under(d.Limit, o)
+		l := s.w.Under(d.Limit, d.Bounds, o)
 		took := history.Elapsed(observe.Run{Created: g.Created, Started: g.Started}, l.Clock, g.Ended)
 		if took >= time.Duration(l.At) {
 			continue
