@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/outrider-run/outrider/runner/internal/checker/alert"
 	"github.com/outrider-run/outrider/sdk/observe"
@@ -78,6 +79,21 @@ func TestWhatIsFoundLeavesRoomForTasks(t *testing.T) {
 	for _, a := range w.state.Alerts.Alerts {
 		if a.Rule == "long" && a.State == alert.Firing && a.Looked.IsZero() {
 			t.Errorf("%s was never looked at", a.Key)
+		}
+	}
+}
+
+// TestATaskInATasksPathIsLookedAt: by what is usual for it, also where its name holds a slash.
+func TestATaskInATasksPathIsLookedAt(t *testing.T) {
+	w := watch{t: t, c: Config{Rules: rules(t, "[{name: load, kind: task, task: '*load'}]")}}
+	p := past(10)
+	for i, r := range p.Runs {
+		p.Runs[i].Tasks = []observe.Task{{Name: "+daily+for-0=path=/a+load", State: observe.Success, Started: r.Created, Ended: r.Created.Add(20 * time.Minute)}}
+	}
+	w.snap(p)
+	for minute, want := range map[float64]int{29: 0, 35: 1} {
+		if got := Wants(w.state, Report{Source: "prod", Snapshot: snap(minute, openRuns(1, 1)...)}, w.c, at(minute)); len(got) != want {
+			t.Errorf("after %v minutes: %v", minute, got)
 		}
 	}
 }

@@ -145,7 +145,7 @@ func (j *judge) tell(f finding.Finding) { j.out.Findings = append(j.out.Findings
 // ofRun makes a finding one about a run.
 func (j *judge) ofRun(f finding.Finding, o history.Open) finding.Finding {
 	f.Key += "@" + o.ID
-	f.Run, f.Address, f.Link = o.ID, j.address(o.Address), o.Link
+	f.Run, f.RunState, f.Address, f.Link = o.ID, o.State, j.address(o.Address), o.Link
 	f.Labels = finding.Merge(f.Labels, o.Labels)
 	f.Tries = o.Try
 	if o.Before > 0 {

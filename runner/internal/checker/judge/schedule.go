@@ -80,6 +80,18 @@ func (j *judge) missing(s subject) {
 	}
 }
 
+// due are a workflow's runs that should have come by now and have not, also the one that the
+// engine has not gone on from.
+func (j *judge) due(s subject) []history.Due {
+	all := slices.Clone(s.w.Due)
+	if c := s.w.Schedule; c != nil && !c.Off && !c.Next.IsZero() && !c.Next.After(j.at) {
+		if due := (history.Due{At: c.Next, Session: c.Session}); !s.w.Came(due, j.open[s.key]) {
+			all = append(all, due)
+		}
+	}
+	return all
+}
+
 func (j *judge) missed(w *history.Workflow, d history.Due) finding.Missed {
 	m := finding.Missed{Address: j.address(w.Key()), At: d.At, Session: d.Session}
 	if j.Source.Engine == finding.Ledger {
