@@ -210,14 +210,7 @@ func (j *judge) overlap(s subject) {
 		return
 	}
 	for _, d := range j.Rules.Decide(rule.Overlap, s.who, s.owner) {
-		most := 1.0
-		if s.w.Schedule != nil && s.w.Schedule.MaxActive > 0 {
-			most = float64(s.w.Schedule.MaxActive)
-		}
-		if d.Above != nil {
-			most = *d.Above
-		}
-		if float64(len(running)) <= most {
+		if float64(len(running)) <= mostAtOnce(d, s.w) {
 			continue
 		}
 		f := j.found(d, s, fmt.Sprintf("%d runs of it are under way at once", len(running)))
@@ -228,4 +221,16 @@ func (j *judge) overlap(s subject) {
 		f.Holders = f.Holders[:min(len(f.Holders), maxHolders)]
 		j.tell(f)
 	}
+}
+
+// mostAtOnce is how many runs may be under way at once: as the rule says, else the engine,
+// else one.
+func mostAtOnce(d rule.Decision, w *history.Workflow) float64 {
+	switch {
+	case d.Above != nil:
+		return *d.Above
+	case w.Schedule != nil && w.Schedule.MaxActive > 0:
+		return float64(w.Schedule.MaxActive)
+	}
+	return 1
 }

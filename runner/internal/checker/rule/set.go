@@ -136,6 +136,9 @@ type Decision struct {
 	Limit threshold.Spec
 	// From says whose the threshold is: config, owner, default, or who set the default.
 	From string
+	// OffBy says who turned it off for the subject, config or owner, where Could tells it;
+	// "" where it looks.
+	OffBy string
 }
 
 // Decide says which rules of a kind apply to a subject.
