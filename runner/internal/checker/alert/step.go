@@ -41,6 +41,7 @@ type step struct {
 	missed   []finding.Missed
 	resolved map[string]bool // in this step
 	worse    map[string]bool // in this step
+	unacked  map[string]bool // in this step, of those that are worse
 	acked    map[string]bool // in this step
 	events   []Event
 }
@@ -72,7 +73,7 @@ func Step(b Book, c Checked, p Policy, now time.Time) (Book, []Event) {
 }
 
 func start(b Book, p Policy, now time.Time) *step {
-	s := &step{Book: b, now: now, policy: p, resolved: map[string]bool{}, worse: map[string]bool{}, acked: map[string]bool{}}
+	s := &step{Book: b, now: now, policy: p, resolved: map[string]bool{}, worse: map[string]bool{}, unacked: map[string]bool{}, acked: map[string]bool{}}
 	s.Version = Version
 	s.Alerts = maps.Clone(b.Alerts)
 	s.Incidents = maps.Clone(b.Incidents)
@@ -115,6 +116,7 @@ func (s *step) settle() {
 		clamp(&i.Opened)
 		clamp(&i.Last)
 		clamp(&i.Escalated)
+		clamp(&i.Worse)
 		s.Incidents[id] = i
 	}
 	for key, t := range s.Acted {
@@ -149,7 +151,7 @@ func (s *step) found(f finding.Finding, looked bool) {
 		a.Flapping = len(a.Fires) >= flaps
 	case a.State == Firing:
 		if f.Severity.Rank() > was.Severity.Rank() || was.Stage != "" && f.Stage == "" {
-			s.worse[f.Key] = true
+			s.worse[f.Key], s.unacked[f.Key] = true, a.Ack != nil
 			a.Ack = nil // what was known to be bad is worse
 		}
 	}

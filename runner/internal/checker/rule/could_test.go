@@ -19,6 +19,7 @@ func TestRulesThatCouldDecide(t *testing.T) {
 		{"the owner's off", "", Running, off, "running off by owner"},
 		{"the config's rule goes before it", "rules:\n  - {name: a, kind: running}", Running, off, "a"},
 		{"off", "rules:\n  - {name: a, kind: running, project: etl, off: true}", Running, Owner{}, "a off by config"},
+		{"nothing comes after off", "rules:\n  - {name: a, kind: running, off: true, continue: true}", Running, Owner{}, "a off by config"},
 		{"each that names tasks, and the first that names none", "rules:\n  - {name: a, kind: task, task: '*load'}\n  - {name: b, kind: task, task: '*x', off: true}\n  - {name: c, kind: task}\n  - {name: d, kind: task}", Task, Owner{}, "a, b off by config, c"},
 		{"not another workflow's", "rules:\n  - {name: a, kind: task, workflow: weekly, task: '*load'}", Task, Owner{}, ""},
 	} {
