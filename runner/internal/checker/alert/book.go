@@ -74,6 +74,11 @@ type Incident struct {
 	After     threshold.Duration `json:"after,omitzero"`
 	Second    string             `json:"second,omitempty"`
 	Escalated time.Time          `json:"escalated,omitzero"`
+	// Worse is when it got worse after the second was told or somebody had cared: from then
+	// on it is unacknowledged anew.
+	Worse time.Time `json:"worse,omitzero"`
+	// Thread is the incident in which the second was told.
+	Thread string `json:"thread,omitempty"`
 }
 
 // Version of the types here as they are stored.

@@ -9,8 +9,13 @@ import (
 
 // inhibits reports whether one alert makes another of its source no news: it is what
 // causes it.
+//
+// Only what fires does: of what is pending nobody knows yet, and it may come to nothing. What
+// is silenced, acknowledged or caused by something else still does, as in Alertmanager: who
+// silenced a dead scheduler knows of it, and is not to be told of each run that it leaves
+// out. A silence ends, and then what is left is told.
 func inhibits(cause, effect *Alert) bool {
-	if cause.Key == effect.Key {
+	if cause.Key == effect.Key || cause.State == Pending {
 		return false
 	}
 	if cause.State == Resolved {

@@ -18,7 +18,7 @@ func Merge(unsent []Event, e Event) []Event {
 	case Recovered:
 		var notes []string // of what actions did, which nothing else tells
 		for _, o := range unsent {
-			e.Merged = e.Merged || same(o) && (o.Kind == New || o.Kind == Escalated)
+			e.Merged = e.Merged || same(o) && (o.Kind == New || o.Kind == Escalated && o.Seq <= 1)
 			if same(o) && o.Kind == Acted {
 				notes = append(notes, o.Note)
 			}

@@ -126,7 +126,7 @@ func see(t *rapid.T, threads map[string]*thread, e Event) {
 		return
 	}
 	th := threads[e.Incident]
-	begins := e.Kind == New || e.Kind == Escalated
+	begins := e.Kind == New || e.Kind == Escalated && e.Seq == 1
 	switch {
 	case begins && th != nil, !begins && (th == nil || !th.open):
 		t.Fatalf("%s of incident %s, which is %+v", e.Kind, e.Incident, th)

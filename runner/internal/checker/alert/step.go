@@ -41,6 +41,7 @@ type step struct {
 	missed   []finding.Missed
 	resolved map[string]bool // in this step
 	worse    map[string]bool // in this step
+	unacked  map[string]bool // in this step, of those that are worse
 	acked    map[string]bool // in this step
 	events   []Event
 }
@@ -72,7 +73,7 @@ func Step(b Book, c Checked, p Policy, now time.Time) (Book, []Event) {
 }
 
 func start(b Book, p Policy, now time.Time) *step {
-	s := &step{Book: b, now: now, policy: p, resolved: map[string]bool{}, worse: map[string]bool{}, acked: map[string]bool{}}
+	s := &step{Book: b, now: now, policy: p, resolved: map[string]bool{}, worse: map[string]bool{}, unacked: map[string]bool{}, acked: map[string]bool{}}
 	s.Version = Version
 	s.Alerts = maps.Clone(b.Alerts)
 	s.Incidents = maps.Clone(b.Incidents)
@@ -115,6 +116,7 @@ func (s *step) settle() {
 		clamp(&i.Opened)
 		clamp(&i.Last)
 		clamp(&i.Escalated)
+		clamp(&i.Worse)
 		s.Incidents[id] = i
 	}
 	for key, t := range s.Acted {
@@ -132,7 +134,7 @@ func (s *step) found(f finding.Finding, looked bool) {
 	was := a.Finding
 	a.Finding = f
 	if was.Run == f.Run {
-		keepDetails(&a.Finding, was)
+		s.keepDetails(&a.Finding, was)
 	} else {
 		a.Looked = time.Time{}
 	}
@@ -149,7 +151,7 @@ func (s *step) found(f finding.Finding, looked bool) {
 		a.Flapping = len(a.Fires) >= flaps
 	case a.State == Firing:
 		if f.Severity.Rank() > was.Severity.Rank() || was.Stage != "" && f.Stage == "" {
-			s.worse[f.Key] = true
+			s.worse[f.Key], s.unacked[f.Key] = true, a.Ack != nil
 			a.Ack = nil // what was known to be bad is worse
 		}
 	}
@@ -162,8 +164,9 @@ func (s *step) found(f finding.Finding, looked bool) {
 
 func retried(f finding.Finding) string { return "retried: " + f.Retry }
 
-// keepDetails keeps what is not looked at in every check.
-func keepDetails(f *finding.Finding, was finding.Finding) {
+// keepDetails keeps what is not looked at in every check, and due runs of which the finding
+// tells no more though they never came.
+func (s *step) keepDetails(f *finding.Finding, was finding.Finding) {
 	if f.Holder == nil {
 		f.Holder = was.Holder
 	}
@@ -171,16 +174,8 @@ func keepDetails(f *finding.Finding, was finding.Finding) {
 	if len(f.Changes) == 0 {
 		f.Changes = was.Changes
 	}
-	known := map[string]bool{}
-	for _, m := range f.Missed {
-		known[m.Address+m.At.String()] = true
-	}
 	if f.Kind == rule.Missing {
-		for _, m := range was.Missed {
-			if !known[m.Address+m.At.String()] {
-				f.Missed = append(slices.Clip(f.Missed), m)
-			}
-		}
+		f.Missed = compactMissed(slices.Concat(f.Missed, s.stillMissed(was.Missed)))
 	}
 }
 

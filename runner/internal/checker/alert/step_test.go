@@ -208,16 +208,20 @@ func TestADeadSchedulerSilencesWhatItCauses(t *testing.T) {
 	var l life
 	dead, late := part(rule.Stale, "scheduler", 2), find(rule.Late, "daily")
 	other := find(rule.Late, "z", source("test"), func(f *finding.Finding) { f.Key = "test|late|z" })
-	expect(t, "not sure yet, and it already waits", l.check(0, dead, late, other), "console new late/z")
-	expect(t, "dead", l.check(1, dead, late, other), "console new stale/scheduler")
+	expect(t, "not sure yet: what is known is told", l.check(0, dead, late, other), "console new late/daily; console new late/z")
+	if a := l.book.Alerts[dead.Key]; a.State != Pending {
+		t.Errorf("%+v", a)
+	}
+	second := find(rule.Late, "second")
+	expect(t, "dead", l.check(1, dead, late, other, second), "console new stale/scheduler")
 	if a := l.book.Alerts[late.Key]; a.Muted != "caused by "+dead.Key || a.State != Firing {
 		t.Errorf("%+v", a)
 	}
-	expect(t, "what it does not cause is told", l.check(2, dead, late, other, find(rule.Deadline, "daily")), "console new deadline/daily")
+	expect(t, "what it does not cause is told", l.check(2, dead, late, other, second, find(rule.Deadline, "daily")), "console new deadline/daily")
 	missed := finding.Missed{Address: "prod:etl/daily", At: at(1)}
 	before := finding.Missed{Address: "prod:etl/daily", At: at(-100)}
-	got := l.step(3, Checked{Findings: []finding.Finding{late, other}, Over: map[string]string{dead.Key: "well"}, Missed: []finding.Missed{before, missed}})
-	expect(t, "what is left is told then", got, "console new late/daily; console resolved stale/scheduler")
+	got := l.step(3, Checked{Findings: []finding.Finding{late, other, second}, Over: map[string]string{dead.Key: "well"}, Missed: []finding.Missed{before, missed}})
+	expect(t, "what is left is told then", got, "console new late/second; console resolved stale/scheduler")
 	if e := l.all[len(l.all)-1]; len(e.Missed) != 1 || e.Missed[0] != missed {
 		t.Errorf("missed %+v", e.Missed)
 	}
@@ -291,7 +295,8 @@ func TestAcknowledge(t *testing.T) {
 	if _, _, err := Acknowledge(l.book, "nothing", "ann", "", at(63)); err == nil || !strings.Contains(err.Error(), `"nothing"`) {
 		t.Error(err)
 	}
-	expect(t, "worse undoes it", l.check(64, find(rule.Failed, "a", severity(rule.Critical))), "slack update failed/a (it got worse); boss escalated failed/a (unacknowledged for 1h4m)")
+	expect(t, "worse undoes it", l.check(64, find(rule.Failed, "a", severity(rule.Critical))), "slack update failed/a (it got worse)")
+	expect(t, "and the second is called for that", l.check(94, find(rule.Failed, "a", severity(rule.Critical))), "boss escalated failed/a (unacknowledged for 30m)")
 	if l.book.Alerts[f.Key].Ack != nil {
 		t.Error("still acknowledged")
 	}

@@ -149,6 +149,9 @@ func (s *step) follow() {
 			s.event(&i, Update, over, "")
 		}
 		if worse := s.among(i, s.worse); len(worse) > 0 {
+			if !i.Escalated.IsZero() || len(s.among(i, s.unacked)) > 0 {
+				i.Worse, i.Escalated = s.now, time.Time{}
+			}
 			s.event(&i, Update, worse, "it got worse")
 		}
 		if acked := s.among(i, s.acked); len(acked) > 0 {
@@ -194,7 +197,7 @@ func (s *step) recovered(i Incident) {
 // missedBy are the due runs that never started because of an alert.
 func (s *step) missedBy(a Alert) (all []finding.Missed) {
 	if a.Kind == rule.Missing {
-		all = append(all, a.Missed...)
+		all = s.stillMissed(a.Missed)
 	}
 	prefix := ""
 	switch a.Kind {
@@ -208,6 +211,17 @@ func (s *step) missedBy(a Alert) (all []finding.Missed) {
 	for _, m := range s.missed {
 		whole := m.Address == prefix || strings.HasSuffix(prefix, ":") && strings.HasPrefix(m.Address, prefix)
 		if whole && !m.At.Before(a.Since) && !m.At.After(s.now) {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// stillMissed are those of due runs that did not come after all: nobody is to start again
+// what has run.
+func (s *step) stillMissed(was []finding.Missed) (all []finding.Missed) {
+	for _, m := range was {
+		if slices.ContainsFunc(s.missed, func(o finding.Missed) bool { return o.Address == m.Address && o.At.Equal(m.At) }) {
 			all = append(all, m)
 		}
 	}
@@ -239,17 +253,29 @@ func (s *step) again(i Incident) {
 	if len(open) == 0 {
 		return
 	}
-	if i.Second != "" && i.After > 0 && i.Escalated.IsZero() && s.now.Sub(i.Opened) >= time.Duration(i.After) {
-		i.Escalated = s.now
-		second := Incident{
-			ID: s.incidentID(i.Second, i.Group), Receiver: i.Second, Group: i.Group,
-			Opened: s.now, Storm: i.Storm, Repeat: i.Repeat,
-		}
-		s.Incidents[i.ID] = i
-		s.add(&second, open)
-		s.event(&second, Escalated, open, "unacknowledged for "+threshold.Short(s.now.Sub(i.Opened)))
+	since := i.Opened
+	if i.Worse.After(since) {
+		since = i.Worse
+	}
+	if i.Second != "" && i.After > 0 && i.Escalated.IsZero() && s.now.Sub(since) >= time.Duration(i.After) {
+		s.escalate(&i, open, "unacknowledged for "+threshold.Short(s.now.Sub(since)))
 	}
 	if i.Repeat > 0 && s.now.Sub(i.Last) >= time.Duration(i.Repeat) {
 		s.event(&i, Repeat, open, "")
 	}
+}
+
+// escalate tells the second receiver: in its thread where it has one already.
+func (s *step) escalate(i *Incident, keys []string, note string) {
+	second, told := s.Incidents[i.Thread]
+	if !told {
+		second = Incident{
+			ID: s.incidentID(i.Second, i.Group), Receiver: i.Second, Group: i.Group,
+			Opened: s.now, Storm: i.Storm, Repeat: i.Repeat,
+		}
+	}
+	i.Escalated, i.Thread = s.now, second.ID
+	s.Incidents[i.ID] = *i
+	s.add(&second, keys)
+	s.event(&second, Escalated, keys, note)
 }

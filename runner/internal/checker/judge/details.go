@@ -1,8 +1,12 @@
 package judge
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/outrider-run/outrider/runner/internal/checker/history"
@@ -12,7 +16,8 @@ import (
 )
 
 // TaskRuns are open runs that may have a task beyond its threshold: no task is older
-// than its run, and none is looked at without need.
+// than its run, and none is looked at without need. Those that were not looked at for the
+// longest time come first, so that each has its turn.
 func (in Input) TaskRuns() (ids []string) {
 	var rules []*rule.Rule
 	for _, r := range in.Rules.All() {
@@ -24,7 +29,7 @@ func (in Input) TaskRuns() (ids []string) {
 		return nil
 	}
 	j := newJudge(in)
-	for _, id := range slices.Sorted(maps.Keys(in.Source.Open)) {
+	for _, id := range idsOf(in.Source.Open) {
 		o := in.Source.Open[id]
 		w := in.Source.Workflows[history.Key(o.Project, o.Workflow)]
 		if w == nil || o.State != observe.Running {
@@ -35,7 +40,23 @@ func (in Input) TaskRuns() (ids []string) {
 			ids = append(ids, id)
 		}
 	}
+	slices.SortStableFunc(ids, func(a, b string) int {
+		return in.Source.Open[a].Looked.Compare(in.Source.Open[b].Looked)
+	})
 	return ids
+}
+
+// idsOf are those of open runs in their order: 9 before 10.
+func idsOf(open map[string]history.Open) []string {
+	order := func(id string) string {
+		if n, err := strconv.ParseUint(id, 10, 64); err == nil {
+			return fmt.Sprintf("%020d", n)
+		}
+		return id
+	}
+	return slices.SortedFunc(maps.Keys(open), func(a, b string) int {
+		return cmp.Or(strings.Compare(order(a), order(b)), strings.Compare(a, b))
+	})
 }
 
 // mayHave reports whether a task rule can hold for a run that takes so long.
@@ -53,7 +74,7 @@ func (j *judge) mayHave(r *rule.Rule, w *history.Workflow, took time.Duration) b
 	}
 	least := time.Duration(w.TaskLimit(spec, r.Bounds, "").At) // of one without a history
 	for name := range w.Tasks {
-		if r.Task.Match(name) {
+		if r.Task.MatchTask(name) {
 			least = min(least, time.Duration(w.TaskLimit(spec, r.Bounds, name).At))
 		}
 	}

@@ -70,6 +70,9 @@ func (a *app) printExplanation(e checker.Explanation) error {
 	line("")
 	for _, r := range e.Rules {
 		text := fmt.Sprintf("%-12s %-9s %s", r.Rule, r.Severity, r.Doc)
+		if terms := r.Terms(); terms != "" {
+			text += ": " + terms
+		}
 		if l := r.Limit; l != nil {
 			text += ": " + l.String()
 			if usually := l.Usually(); usually != "" {
