@@ -2,6 +2,7 @@ package message
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -15,17 +16,13 @@ import (
 // book: nothing can be done about it there.
 const Itself = "checker|lost"
 
-// commands are what a person may want to do about an alert that fires.
-func commands(a alert.Alert) (all []Command) {
+// commands are what a person may want to do about an alert that fires. memory are the flags
+// that lead to the checker that knows of it.
+func commands(a alert.Alert, memory []string) (all []Command) {
 	if a.State == alert.Resolved || a.Key == Itself {
 		return nil
 	}
-	add := func(do string, words ...string) {
-		for i, w := range words {
-			words[i] = quote(w)
-		}
-		all = append(all, Command{do, strings.Join(words, " ")})
-	}
+	add := func(do string, words ...string) { all = append(all, Command{do, Line(words...)}) }
 	switch {
 	case a.Engine == finding.Ledger:
 		ofLedger(a, add)
@@ -43,9 +40,21 @@ func commands(a alert.Alert) (all []Command) {
 			all = append(all, Command{"start the run that was due at " + Stamp(m.At), start(m)})
 		}
 	}
-	add("acknowledge it", "outrider-checker", "alerts", "ack", a.Key)
-	add("silence it for two hours", "outrider-checker", "alerts", "silence", "--match", matchers(a).String(), "--for", "2h", "--reason", "…")
+	answer := func(do, verb string, words ...string) {
+		add(do, slices.Concat([]string{"outrider-checker", "alerts", verb}, memory, words)...)
+	}
+	answer("acknowledge it", "ack", a.Key)
+	answer("silence it for two hours", "silence", "--match", matchers(a).String(), "--for", "2h", "--reason", "…")
 	return all
+}
+
+// Line is words as a line for a POSIX shell.
+func Line(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = quote(w)
+	}
+	return strings.Join(quoted, " ")
 }
 
 // ofLedger adds those for a run of the ledger, which no engine has: its verbs are those of

@@ -122,6 +122,10 @@ func (a *app) alertsShow() *cli.Command {
 			if err != nil {
 				return err
 			}
+			memory, err := memoryOf(c)
+			if err != nil {
+				return err
+			}
 			loaded, err := a.remembered(c)
 			if err != nil {
 				return err
@@ -133,7 +137,7 @@ func (a *app) alertsShow() *cli.Command {
 			if format == "json" {
 				return term.JSON(a.Out, x)
 			}
-			_, err = fmt.Fprintln(a.Out, strings.TrimRight(message.Text(message.Of(alert.Event{Kind: alert.New, Alerts: []alert.Alert{x}, Total: 1}), message.Plain), "\n")+"\nkey: "+message.Plain(x.Key))
+			_, err = fmt.Fprintln(a.Out, strings.TrimRight(message.Text(message.Of(alert.Event{Kind: alert.New, Alerts: []alert.Alert{x}, Total: 1}, memory...), message.Plain), "\n")+"\nkey: "+message.Plain(x.Key))
 			return term.Undeliverable(err)
 		},
 	})

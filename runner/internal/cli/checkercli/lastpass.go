@@ -2,6 +2,7 @@ package checkercli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,7 +35,7 @@ func (a *app) lastPass() *cli.Command {
 			if err != nil || most == 0 {
 				return term.Usage("--max-age %q: want a time such as 5m", c.String("max-age"))
 			}
-			return a.onStore(c, func(ctx context.Context, s *store.Store) error {
+			err = a.onStore(c, func(ctx context.Context, s *store.Store) error {
 				last, known, err := s.Last(ctx)
 				if err != nil {
 					return err
@@ -57,6 +58,10 @@ func (a *app) lastPass() *cli.Command {
 				}
 				return nil
 			})
+			if errors.Is(err, errNothing) {
+				return &term.Exit{Code: watch.ExitCritical, Err: fmt.Errorf("there was no complete pass yet: %w", err)}
+			}
+			return err
 		},
 	})
 }
