@@ -1,7 +1,8 @@
 """Stands in for an engine: prints the answer that a test wrote.
 
 In an answer "@-2h" is the time two hours ago. One that begins with "hang", "half" or "exit"
-does that instead; one that begins with "wait" is given once there is FILE.go. Each call adds a line to the answer's .log: what was asked.
+does that instead; one that begins with "wait" is given once there is FILE.go. Of a list the
+cursor says which is given. Each call adds a line to the answer's .log: what was asked.
 """
 import datetime, json, os, re, sys, time
 
@@ -37,4 +38,9 @@ if text.startswith("half"):
     sys.exit(0)
 if params.get("token"):
     print("asked with " + params["token"], file=sys.stderr)
-os.write(3, json.dumps({"outrider": 1, "output": json.loads(output)}).encode() + b"\n")
+output = json.loads(output)
+if isinstance(output, list):
+    output = output[params.get("cursor", 0)]
+message = json.dumps({"outrider": 1, "output": output}).encode() + b"\n"
+while message:  # a pipe takes what fits
+    message = message[os.write(3, message):]
