@@ -87,7 +87,7 @@ type watch struct {
 	History  threshold.Duration `json:"history,omitzero" jsonschema:"how far back the first look reads; default 30d"`
 	Params   object             `json:"params,omitempty" jsonschema:"parameters of ENGINE.observe beside those of the source"`
 	Limit    int                `json:"limit,omitempty" jsonschema:"most runs of one look; the component's own limit by default"`
-	Requests int                `json:"requests,omitempty" jsonschema:"most requests of one pass, above which no tasks and logs of runs are asked for; default 1000"`
+	Requests int                `json:"requests,omitempty" jsonschema:"most requests of one look, where the component takes a parameter of that name; of any it is seen afterwards, and above it (default 1000) no tasks and logs of runs are asked for"`
 }
 
 type receiver struct {

@@ -43,8 +43,8 @@ func TestLoadReadsTheExample(t *testing.T) {
 			Engine: "digdag", Params: json.RawMessage(`{"endpoint":"http://digdag:65432","password":"env:DIGDAG_PASSWORD"}`),
 			Timeout: 30 * time.Second, History: 14 * 24 * time.Hour, Limit: 5000, Requests: 500,
 		},
-		"airflow": {Engine: "airflow", Params: json.RawMessage(`{"deep":false,"endpoint":"https://airflow"}`), History: 30 * 24 * time.Hour, Requests: 1000},
-		"staging": {Engine: "digdag", Params: json.RawMessage(`{"endpoint":"http://staging:65432"}`), Off: true, History: 30 * 24 * time.Hour, Requests: 1000},
+		"airflow": {Engine: "airflow", Params: json.RawMessage(`{"deep":false,"endpoint":"https://airflow"}`), History: 30 * 24 * time.Hour},
+		"staging": {Engine: "digdag", Params: json.RawMessage(`{"endpoint":"http://staging:65432"}`), Off: true, History: 30 * 24 * time.Hour},
 	}
 	if !reflect.DeepEqual(s.Sources, sources) {
 		t.Errorf("sources: %+v", s.Sources)

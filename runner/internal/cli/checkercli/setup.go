@@ -186,7 +186,7 @@ func (a *app) opened(ctx context.Context, g given) (*opened, error) {
 		case one.Engine == source.Engine:
 			o.Askers[name] = a.book(cfg, one.Limit)
 		default:
-			o.Askers[name] = source.Component(caller, one.Engine+".observe", one.Params, one.Limit)
+			o.Askers[name] = source.Component(caller, one.Engine+".observe", bounded(ctx, caller, one), one.Limit)
 		}
 	}
 	if o.Memory, err = g.memory(cfg); err != nil {

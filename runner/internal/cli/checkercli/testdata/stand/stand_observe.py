@@ -9,7 +9,7 @@ import datetime, json, os, re, sys, time
 params = json.load(sys.stdin)
 file = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", params["answer"])
 with open(file + ".log", "a") as log:
-    log.write(json.dumps({k: params[k] for k in ("cursor", "details", "history_from") if k in params}) + "\n")
+    log.write(json.dumps({k: params[k] for k in ("cursor", "details", "history_from", "requests") if k in params}) + "\n")
 with open(file) as f:
     text = f.read()
 
