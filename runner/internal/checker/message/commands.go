@@ -28,14 +28,14 @@ func commands(a alert.Alert, memory []string) (all []Command) {
 		ofLedger(a, add)
 	case a.Run != "" && a.Address != "":
 		add("see its log", "outrider", "logs", a.Address)
-		switch a.Kind {
-		case rule.Failed:
+		switch remedy(a) {
+		case again:
 			add("retry it", "outrider", "retry", a.Address)
-		case rule.Running, rule.Task, rule.Queued, rule.Deadline:
+		case end:
 			add("kill it", "outrider", "kill", "--yes", a.Address) // it may be pasted where nobody can be asked
 		}
 	}
-	if a.Kind == rule.Late || a.Kind == rule.Missing {
+	if a.Kind == rule.Late || a.Kind == rule.Missing || a.Kind == rule.Deadline {
 		for _, m := range a.Missed {
 			all = append(all, Command{"start the run that was due at " + Stamp(m.At), start(m)})
 		}
@@ -57,6 +57,30 @@ func Line(words ...string) string {
 	return strings.Join(quoted, " ")
 }
 
+// What helps an alert's run, if anything does.
+const (
+	again = "again"
+	end   = "end"
+)
+
+// remedy is what helps: what takes too long may be ended, what has ended badly done again.
+func remedy(a alert.Alert) string {
+	switch a.Kind {
+	case rule.Failed:
+		return again
+	case rule.Running, rule.Task, rule.Queued:
+		return end
+	case rule.Deadline:
+		switch {
+		case a.RunState.Ended():
+			return again
+		case a.RunState != "":
+			return end
+		}
+	}
+	return ""
+}
+
 // ofLedger adds those for a run of the ledger, which no engine has: its verbs are those of
 // runs.
 func ofLedger(a alert.Alert, add func(do string, words ...string)) {
@@ -64,10 +88,10 @@ func ofLedger(a alert.Alert, add func(do string, words ...string)) {
 		return
 	}
 	add("see its log", "outrider", "runs", "logs", a.Run)
-	switch a.Kind {
-	case rule.Failed:
+	switch remedy(a) {
+	case again:
 		add("run it again", "outrider", "runs", "rerun", a.Run)
-	case rule.Running, rule.Task, rule.Queued, rule.Deadline:
+	case end:
 		add("cancel it", "outrider", "runs", "cancel", a.Run)
 	}
 }
