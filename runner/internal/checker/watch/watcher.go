@@ -27,7 +27,7 @@ type Setup struct {
 	// Runner calls the components that deliver, Host runs those of actions.
 	Runner deliver.Runner
 	Host   action.Host
-	// Ping is the URL that is asked after each pass, "" for none. It may be a secret.
+	// Ping is the URL that is asked after each complete pass, "" for none. It may be a secret.
 	Ping string
 }
 
