@@ -89,7 +89,7 @@ func typeSchemas() map[reflect.Type]*jsonschema.Schema {
 		reflect.TypeFor[alert.Cron]():         text("0 2 * * sun"),
 		reflect.TypeFor[moment]():             {Type: "string", Format: "date-time"},
 		reflect.TypeFor[pingURL]():            {Type: "string", Pattern: `^(https?://|env:|file:).+`},
-		reflect.TypeFor[templateName]():       enum(string(slack), string(plainText), string(alertmanager), string(plainJSON), string(bare)),
+		reflect.TypeFor[templateName]():       enum(string(slack), string(plainText), string(webhook), string(plainJSON), string(bare)),
 		reflect.TypeFor[path]():               {Type: "string", Pattern: "^/"},
 		reflect.TypeFor[object]():             {Type: "object"},
 	}

@@ -56,7 +56,7 @@ func TestLoadReadsTheExample(t *testing.T) {
 			Template: "slack", Fallback: "mail", Recovered: true,
 		},
 		"mail":   {Name: "mail", Component: "notify.send", Params: json.RawMessage(`{"to":["file:/etc/outrider/mail"]}`), Recovered: true},
-		"boss":   {Name: "boss", Component: "http.request", Params: json.RawMessage(`{"url":"https://alertmanager/api/v2/alerts"}`)},
+		"boss":   {Name: "boss", Component: "http.request", Params: json.RawMessage(`{"url":"https://oncall.example/alertmanager"}`)},
 		"screen": {Name: "screen", Console: true, Recovered: true},
 		"log":    {Name: "log", File: "/var/log/outrider-alerts.ndjson", Recovered: true},
 	}
