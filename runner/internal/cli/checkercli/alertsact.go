@@ -113,11 +113,8 @@ func (a *app) alertsSilence() *cli.Command {
 			&cli.StringFlag{Name: "reason", Usage: "why"},
 			byFlag(), term.FormatFlag("text", "json")),
 		Action: func(c *cli.Context) error {
-			format, err := term.Format(c, "text", "json")
+			format, _, err := formatAndWords(c, "text", 0, 0, "silence")
 			if err != nil {
-				return err
-			}
-			if _, err := term.Args(c, 0, 0, "silence"); err != nil {
 				return err
 			}
 			length, err := threshold.ParseDuration(c.String("for"))

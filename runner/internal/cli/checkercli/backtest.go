@@ -28,11 +28,7 @@ func (a *app) backtest() *cli.Command {
 		Flags: append(sourceFlags(),
 			&cli.IntFlag{Name: "days", Usage: "look at the last `N` days", Value: 90}, term.FormatFlag("table", "json")),
 		Action: func(c *cli.Context) error {
-			format, err := term.Format(c, "table", "json")
-			if err != nil {
-				return err
-			}
-			got, err := term.Args(c, 0, 1, "the source")
+			format, got, err := formatAndWords(c, "table", 0, 1, "the source")
 			if err != nil {
 				return err
 			}

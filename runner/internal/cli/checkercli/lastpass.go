@@ -24,11 +24,8 @@ func (a *app) lastPass() *cli.Command {
 			term.FormatFlag("text", "json"),
 		),
 		Action: func(c *cli.Context) error {
-			format, err := term.Format(c, "text", "json")
+			format, _, err := formatAndWords(c, "text", 0, 0, "last-pass")
 			if err != nil {
-				return err
-			}
-			if _, err := term.Args(c, 0, 0, "last-pass"); err != nil {
 				return err
 			}
 			most, err := threshold.ParseDuration(c.String("max-age"))
