@@ -130,7 +130,7 @@ func (p place) open(ctx context.Context) (*store.Store, error) {
 // names are the sets of sources of which something is remembered here, "" for the sources
 // of a config; the one that was written last comes first.
 func (p place) names(ctx context.Context) (names []string, err error) {
-	at := map[string]time.Time{}
+	var at map[string]time.Time
 	if p.url != "" {
 		at, err = p.schemas(ctx)
 	} else {
