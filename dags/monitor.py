@@ -12,9 +12,12 @@ outrider.yml): nothing is told twice.
 A DAG may say by its tags what is too long for it, and who is told:
 tags=["outrider:threshold=2h", "outrider:channel=#orders"].
 
+That goes before the threshold below, and a rule of outrider.yml before both.
+
 A scheduler that is dead starts no task, this one neither. Let somebody else ask now and
-then, `outrider-checker last-pass --max-age 5m`, or run the checker beside Airflow instead:
-examples/monitor.
+then `outrider-checker last-pass --max-age 5m --airflow http://127.0.0.1:8080`, with the
+endpoint below, and --digdag where there is one: they say which checker is meant. Or run the
+checker beside Airflow instead: examples/monitor.
 """
 
 from datetime import datetime, timedelta

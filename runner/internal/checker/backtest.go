@@ -57,7 +57,7 @@ func replayable() []rule.Kind {
 // long as it gets and when it has ended, and where a rule minds it, when one begins and
 // each hour. Alerts are new that do not fire by the rules before, nil for none.
 func Backtest(p Past, rules, before *rule.Set) Replayed {
-	out := Replayed{ByRule: map[string]int{}, ByWorkflow: map[string]int{}}
+	out := Replayed{Fired: []Fired{}, Blind: []rule.Kind{}, ByRule: map[string]int{}, ByWorkflow: map[string]int{}}
 	names, facts := rule.Kinds()
 	for _, k := range names {
 		if !slices.Contains(replayable(), k) && (facts[k].Builtin || slices.ContainsFunc(rules.All(), func(r *rule.Rule) bool { return r.Kind == k })) {

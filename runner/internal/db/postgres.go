@@ -59,6 +59,29 @@ func openPostgres(ctx context.Context, rawURL string, o Options) (*DB, error) {
 	return d, nil
 }
 
+// Schemas are those of a PostgreSQL database in which a table of that name stands and which
+// may be used.
+func Schemas(ctx context.Context, rawURL, table string) ([]string, error) {
+	config, at, err := parse(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", at, err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	rows, err := conn.Query(ctx, primary+`select schemaname::text from pg_tables where tablename = $1 and has_schema_privilege(schemaname, 'usage') order by 1`, table)
+	if err != nil {
+		return nil, fmt.Errorf("%s: list the schemas with %s: %w", at, table, err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("%s: list the schemas with %s: %w", at, table, err)
+	}
+	return names, nil
+}
+
 // parse reads the URL, and says which database it is without the password.
 func parse(rawURL string) (config *pgx.ConnConfig, at string, err error) {
 	config, err = pgx.ParseConfig(rawURL)

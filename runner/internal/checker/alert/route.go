@@ -101,8 +101,8 @@ func (p Policy) routes(a *Alert) (all []Route) {
 	}
 	if len(all) == 0 {
 		last := Route{Receiver: Console}
-		if len(p.Routes) > 0 {
-			last.Receiver = p.Routes[len(p.Routes)-1].Receiver
+		if n := len(p.Routes); n > 0 {
+			last.Receiver, last.Match = p.Routes[n-1].Receiver, p.Routes[n-1].Match
 		}
 		all = append(all, last)
 	}
@@ -124,8 +124,17 @@ func (r Route) group(a *Alert) string {
 	for _, name := range by {
 		parts = append(parts, name+"="+a.Get(name))
 	}
-	if a.Channel != "" {
-		parts = append(parts, "channel="+a.Channel)
+	if to := r.channel(a); to != "" {
+		parts = append(parts, "channel="+to)
 	}
 	return strings.Join(parts, ",")
+}
+
+// channel is where a workflow's owner wants an alert told, "" where the route decides: one
+// with matchers is for whom it names.
+func (r Route) channel(a *Alert) string {
+	if len(r.Match) > 0 {
+		return ""
+	}
+	return a.Channel
 }

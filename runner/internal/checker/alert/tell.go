@@ -80,7 +80,7 @@ func (s *step) join(r Route, receiver, group string, keys []string) {
 		Opened: s.now, Storm: group == storm, Repeat: r.repeat(), After: r.After, Second: r.Second,
 	}
 	if !i.Storm {
-		i.Channel = first.Channel
+		i.Channel = r.channel(&first)
 	}
 	s.add(&i, keys)
 	s.event(&i, New, keys, "")

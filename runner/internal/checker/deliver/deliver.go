@@ -30,8 +30,10 @@ type Deliverer struct {
 	Outbox    Outbox
 	Runner    Runner
 	Receivers map[string]Receiver // by name; the console is always there
-	Console   io.Writer
-	Now       func() time.Time
+	// Memory are the flags with which `outrider-checker alerts` acts on this checker.
+	Memory  []string
+	Console io.Writer
+	Now     func() time.Time
 	// Say takes what the operator of the checker should know.
 	Say func(format string, args ...any)
 

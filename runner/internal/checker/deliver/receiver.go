@@ -40,8 +40,9 @@ const (
 	Slack = "slack"
 	// Text makes title and message, as notify.send has them.
 	Text = "text"
-	// Alertmanager makes the JSON of Alertmanager's webhooks, for http.request.
-	Alertmanager = "alertmanager"
+	// Webhook makes the body of the webhooks that Alertmanager sends, for http.request. The
+	// API of Alertmanager itself takes another.
+	Webhook = "webhook"
 	// JSON is the message.Message itself: http.request's json, else the parameter message.
 	JSON = "json"
 	// Bare adds nothing: the receiver's own params say all.
@@ -68,7 +69,7 @@ func (r Receiver) template() string {
 	case r.Component == notifySend:
 		return Text
 	case r.Component == httpRequest:
-		return Alertmanager
+		return Webhook
 	case bytes.Contains(r.Params, []byte("{{")):
 		return Bare
 	}
@@ -93,9 +94,9 @@ func (r Receiver) Validate() error {
 		}
 		return nil
 	}
-	may := map[string][]string{slackPost: {Slack}, notifySend: {Text}, httpRequest: {Alertmanager, JSON}}[r.Component]
+	may := map[string][]string{slackPost: {Slack}, notifySend: {Text}, httpRequest: {Webhook, JSON}}[r.Component]
 	if may == nil {
-		may = []string{Text, Alertmanager, JSON}
+		may = []string{Text, Webhook, JSON}
 	}
 	if may = append(may, Bare); !slices.Contains(may, r.template()) {
 		return fmt.Errorf("template: %q is none for %s: want one of %s", r.Template, r.Component, strings.Join(may, ", "))

@@ -33,7 +33,7 @@ func Render(r Receiver, m message.Message, thread json.RawMessage) (params json.
 		addSlack(own, m, decodeThread(thread))
 	case Text:
 		addText(own, m)
-	case Alertmanager:
+	case Webhook:
 		addBody(r, own, alertmanager(r, m))
 	case JSON:
 		addBody(r, own, m)

@@ -103,7 +103,7 @@ type given struct {
 
 // give tells, in the incident's thread if receipt is one.
 func (d *Deliverer) give(ctx context.Context, r Receiver, row store.Row, receipt json.RawMessage) given {
-	m := message.Of(row.Event)
+	m := message.Of(row.Event, d.Memory...)
 	var err error
 	switch {
 	case r.Console:

@@ -2,6 +2,7 @@ package message
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -15,37 +16,69 @@ import (
 // book: nothing can be done about it there.
 const Itself = "checker|lost"
 
-// commands are what a person may want to do about an alert that fires.
-func commands(a alert.Alert) (all []Command) {
+// commands are what a person may want to do about an alert that fires. memory are the flags
+// that lead to the checker that knows of it.
+func commands(a alert.Alert, memory []string) (all []Command) {
 	if a.State == alert.Resolved || a.Key == Itself {
 		return nil
 	}
-	add := func(do string, words ...string) {
-		for i, w := range words {
-			words[i] = quote(w)
-		}
-		all = append(all, Command{do, strings.Join(words, " ")})
-	}
+	add := func(do string, words ...string) { all = append(all, Command{do, Line(words...)}) }
 	switch {
 	case a.Engine == finding.Ledger:
 		ofLedger(a, add)
 	case a.Run != "" && a.Address != "":
 		add("see its log", "outrider", "logs", a.Address)
-		switch a.Kind {
-		case rule.Failed:
+		switch remedy(a) {
+		case again:
 			add("retry it", "outrider", "retry", a.Address)
-		case rule.Running, rule.Task, rule.Queued, rule.Deadline:
+		case end:
 			add("kill it", "outrider", "kill", "--yes", a.Address) // it may be pasted where nobody can be asked
 		}
 	}
-	if a.Kind == rule.Late || a.Kind == rule.Missing {
+	if a.Kind == rule.Late || a.Kind == rule.Missing || a.Kind == rule.Deadline {
 		for _, m := range a.Missed {
 			all = append(all, Command{"start the run that was due at " + Stamp(m.At), start(m)})
 		}
 	}
-	add("acknowledge it", "outrider-checker", "alerts", "ack", a.Key)
-	add("silence it for two hours", "outrider-checker", "alerts", "silence", "--match", matchers(a).String(), "--for", "2h", "--reason", "…")
+	answer := func(do, verb string, words ...string) {
+		add(do, slices.Concat([]string{"outrider-checker", "alerts", verb}, memory, words)...)
+	}
+	answer("acknowledge it", "ack", a.Key)
+	answer("silence it for two hours", "silence", "--match", matchers(a).String(), "--for", "2h", "--reason", "…")
 	return all
+}
+
+// Line is words as a line for a POSIX shell.
+func Line(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = quote(w)
+	}
+	return strings.Join(quoted, " ")
+}
+
+// What helps an alert's run, if anything does.
+const (
+	again = "again"
+	end   = "end"
+)
+
+// remedy is what helps: what takes too long may be ended, what has ended badly done again.
+func remedy(a alert.Alert) string {
+	switch a.Kind {
+	case rule.Failed:
+		return again
+	case rule.Running, rule.Task, rule.Queued:
+		return end
+	case rule.Deadline:
+		switch {
+		case a.RunState.Ended():
+			return again
+		case a.RunState != "":
+			return end
+		}
+	}
+	return ""
 }
 
 // ofLedger adds those for a run of the ledger, which no engine has: its verbs are those of
@@ -55,10 +88,10 @@ func ofLedger(a alert.Alert, add func(do string, words ...string)) {
 		return
 	}
 	add("see its log", "outrider", "runs", "logs", a.Run)
-	switch a.Kind {
-	case rule.Failed:
+	switch remedy(a) {
+	case again:
 		add("run it again", "outrider", "runs", "rerun", a.Run)
-	case rule.Running, rule.Task, rule.Queued, rule.Deadline:
+	case end:
 		add("cancel it", "outrider", "runs", "cancel", a.Run)
 	}
 }

@@ -81,14 +81,15 @@ type Missed struct {
 	Start string `json:"start"`
 }
 
-// Of is the message of an event.
-func Of(e alert.Event) Message {
+// Of is the message of an event. memory are the flags with which `outrider-checker alerts`
+// acts on the checker that tells it.
+func Of(e alert.Event, memory ...string) Message {
 	m := Message{
 		Version: Version, Kind: e.Kind, Severity: e.Severity(), Receiver: e.Receiver, Channel: e.Channel, Incident: e.Incident,
 		Seq: e.Seq, At: e.At, Note: e.Note, Firing: e.Firing, More: max(0, e.Total-len(e.Alerts)),
 	}
 	for _, a := range e.Alerts {
-		m.Items = append(m.Items, item(a))
+		m.Items = append(m.Items, item(a, memory))
 	}
 	if e.Kind == alert.Recovered {
 		m.Downtime = threshold.Short(time.Duration(e.Downtime))
@@ -127,11 +128,11 @@ func title(m Message, e alert.Event) string {
 	return fmt.Sprintf("%s: %s: %s", word, first.Where, first.What)
 }
 
-func item(a alert.Alert) Item {
+func item(a alert.Alert, memory []string) Item {
 	i := Item{
 		Key: a.Key, Rule: a.Rule, Kind: a.Kind, Severity: a.Severity, State: a.State, Where: a.Where(), What: a.What, Since: a.Since,
 		Labels: labels(a), LogTail: a.LogTail, Holders: a.Holders, Notes: a.Notes, Reason: a.Reason, Text: a.Text, Owner: a.Owner, Runbook: a.Runbook, Link: a.Link,
-		Commands: commands(a),
+		Commands: commands(a, memory),
 	}
 	if l := a.Limit; l != nil {
 		i.Usual, i.Threshold, i.Why = l.Usually(), threshold.Short(time.Duration(l.At)), l.Why()

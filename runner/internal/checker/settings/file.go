@@ -87,13 +87,13 @@ type watch struct {
 	History  threshold.Duration `json:"history,omitzero" jsonschema:"how far back the first look reads; default 30d"`
 	Params   object             `json:"params,omitempty" jsonschema:"parameters of ENGINE.observe beside those of the source"`
 	Limit    int                `json:"limit,omitempty" jsonschema:"most runs of one look; the component's own limit by default"`
-	Requests int                `json:"requests,omitempty" jsonschema:"most requests of one pass, above which no tasks and logs of runs are asked for; default 1000"`
+	Requests int                `json:"requests,omitempty" jsonschema:"most requests of one look, where the component takes a parameter of that name; of any it is seen afterwards, and above it (default 1000) no tasks and logs of runs are asked for"`
 }
 
 type receiver struct {
 	Component string       `json:"component,omitempty" jsonschema:"the component that tells, such as slack.post, notify.send or http.request"`
 	Params    object       `json:"params,omitempty" jsonschema:"its parameters; texts with {{ }} are Go templates over the message"`
-	Template  templateName `json:"template,omitempty" jsonschema:"what it is given; bare adds nothing to the params; default: what fits the component"`
+	Template  templateName `json:"template,omitempty" jsonschema:"what it is given; webhook is the body of Alertmanager's webhooks, which its receivers take and its own API does not; bare adds nothing to the params; default: what fits the component"`
 	Console   bool         `json:"console,omitempty" jsonschema:"print on the checker's terminal"`
 	File      path         `json:"file,omitempty" jsonschema:"append messages as JSON lines to this file, an absolute path"`
 	Fallback  string       `json:"fallback,omitempty" jsonschema:"the receiver that is told while this one is down"`
@@ -191,20 +191,20 @@ type templateName string
 
 // The templates; package deliver knows what each adds to the params.
 const (
-	slack        templateName = "slack"
-	plainText    templateName = "text"
-	alertmanager templateName = "alertmanager"
-	plainJSON    templateName = "json"
-	bare         templateName = "bare"
+	slack     templateName = "slack"
+	plainText templateName = "text"
+	webhook   templateName = "webhook"
+	plainJSON templateName = "json"
+	bare      templateName = "bare"
 )
 
 func (n *templateName) UnmarshalText(raw []byte) error {
 	switch t := templateName(raw); t {
-	case slack, plainText, alertmanager, plainJSON, bare:
+	case slack, plainText, webhook, plainJSON, bare:
 		*n = t
 		return nil
 	}
-	return errors.New("want slack, text, alertmanager, json or bare")
+	return errors.New("want slack, text, webhook, json or bare")
 }
 
 // path is an absolute one.

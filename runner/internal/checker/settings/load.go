@@ -18,7 +18,6 @@ import (
 const (
 	defaultInterval = time.Minute
 	defaultHistory  = 30 * 24 * time.Hour
-	defaultRequests = 1000
 	defaultCooldown = 15 * time.Minute
 	defaultWindow   = 24 * time.Hour
 )
@@ -85,7 +84,7 @@ func (c *checking) rules(zone rule.Zone) *rule.Set {
 func (c *checking) source(name string, from config.Source) Source {
 	w := c.file.Sources[name].Watch
 	s := Source{
-		Engine: from.Engine, Off: w.Off, Limit: w.Limit, Requests: cmp.Or(w.Requests, defaultRequests),
+		Engine: from.Engine, Off: w.Off, Limit: w.Limit, Requests: w.Requests,
 		Timeout: time.Duration(w.Timeout), History: cmp.Or(time.Duration(w.History), defaultHistory),
 	}
 	params := map[string]json.RawMessage{}

@@ -89,7 +89,7 @@ func typeSchemas() map[reflect.Type]*jsonschema.Schema {
 		reflect.TypeFor[alert.Cron]():         text("0 2 * * sun"),
 		reflect.TypeFor[moment]():             {Type: "string", Format: "date-time"},
 		reflect.TypeFor[pingURL]():            {Type: "string", Pattern: `^(https?://|env:|file:).+`},
-		reflect.TypeFor[templateName]():       enum(string(slack), string(plainText), string(alertmanager), string(plainJSON), string(bare)),
+		reflect.TypeFor[templateName]():       enum(string(slack), string(plainText), string(webhook), string(plainJSON), string(bare)),
 		reflect.TypeFor[path]():               {Type: "string", Pattern: "^/"},
 		reflect.TypeFor[object]():             {Type: "object"},
 	}
@@ -137,7 +137,7 @@ func described() map[string]map[string]string {
 	return map[string]map[string]string{
 		"rules": rules,
 		"routes": {
-			"match": "the alerts; all without it", "receiver": "who is told", "group_by": "what is told together: names such as project, or labels",
+			"match": "the alerts; all without it, and then a workflow's owner may name another channel than the receiver's", "receiver": "who is told", "group_by": "what is told together: names such as project, or labels",
 			"repeat": "how often it is told again while it fires; default 4h", "after": "unacknowledged for so long, the second receiver is told",
 			"second": "the second receiver", "continue": "the next route that matches applies too",
 		},

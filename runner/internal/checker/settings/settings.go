@@ -48,7 +48,7 @@ type Source struct {
 	Timeout, History time.Duration
 	// Limit of runs in one look; 0 leaves it to the component.
 	Limit int
-	// Requests of one pass: beyond it nothing more is asked.
+	// Requests of one look, 0 where it is not said: beyond it nothing more is asked.
 	Requests int
 }
 

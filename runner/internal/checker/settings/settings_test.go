@@ -43,8 +43,8 @@ func TestLoadReadsTheExample(t *testing.T) {
 			Engine: "digdag", Params: json.RawMessage(`{"endpoint":"http://digdag:65432","password":"env:DIGDAG_PASSWORD"}`),
 			Timeout: 30 * time.Second, History: 14 * 24 * time.Hour, Limit: 5000, Requests: 500,
 		},
-		"airflow": {Engine: "airflow", Params: json.RawMessage(`{"deep":false,"endpoint":"https://airflow"}`), History: 30 * 24 * time.Hour, Requests: 1000},
-		"staging": {Engine: "digdag", Params: json.RawMessage(`{"endpoint":"http://staging:65432"}`), Off: true, History: 30 * 24 * time.Hour, Requests: 1000},
+		"airflow": {Engine: "airflow", Params: json.RawMessage(`{"deep":false,"endpoint":"https://airflow"}`), History: 30 * 24 * time.Hour},
+		"staging": {Engine: "digdag", Params: json.RawMessage(`{"endpoint":"http://staging:65432"}`), Off: true, History: 30 * 24 * time.Hour},
 	}
 	if !reflect.DeepEqual(s.Sources, sources) {
 		t.Errorf("sources: %+v", s.Sources)
@@ -56,7 +56,7 @@ func TestLoadReadsTheExample(t *testing.T) {
 			Template: "slack", Fallback: "mail", Recovered: true,
 		},
 		"mail":   {Name: "mail", Component: "notify.send", Params: json.RawMessage(`{"to":["file:/etc/outrider/mail"]}`), Recovered: true},
-		"boss":   {Name: "boss", Component: "http.request", Params: json.RawMessage(`{"url":"https://alertmanager/api/v2/alerts"}`)},
+		"boss":   {Name: "boss", Component: "http.request", Params: json.RawMessage(`{"url":"https://oncall.example/alertmanager"}`)},
 		"screen": {Name: "screen", Console: true, Recovered: true},
 		"log":    {Name: "log", File: "/var/log/outrider-alerts.ndjson", Recovered: true},
 	}

@@ -8,26 +8,33 @@ import (
 	"github.com/outrider-run/outrider/runner/internal/db"
 )
 
-// Last is a finished pass. Summary is JSON, whatever the caller makes of it.
+// Last is a finished pass. Summary is JSON, whatever the caller makes of it; CompleteAt is
+// when the last complete one was made, which Finish knows.
 type Last struct {
 	At       time.Time       `json:"at"`
 	Took     time.Duration   `json:"took_ns"`
 	Exit     int             `json:"exit"`
 	Complete bool            `json:"complete"`
 	Summary  json.RawMessage `json:"summary,omitempty"`
+
+	CompleteAt time.Time `json:"complete_at,omitzero"`
 }
 
 // Last returns the last finished pass; false where there is none yet.
 func (s *Store) Last(ctx context.Context) (l Last, ok bool, err error) {
-	var data string
 	err = s.read(ctx, func(ctx context.Context, tx *db.Tx) error {
-		return tx.QueryRow(ctx, `SELECT last_pass FROM outrider_checker_meta`).Scan(&data)
+		l, ok, err = lastOf(ctx, tx)
+		return err
 	})
-	if err == nil && data != "" {
-		ok = true
-		err = json.Unmarshal([]byte(data), &l)
-	}
 	return l, ok && err == nil, wrap("read the last pass", err)
+}
+
+func lastOf(ctx context.Context, tx *db.Tx) (l Last, ok bool, err error) {
+	var data string
+	if err := tx.QueryRow(ctx, `SELECT last_pass FROM outrider_checker_meta`).Scan(&data); err != nil || data == "" {
+		return l, false, err
+	}
+	return l, true, json.Unmarshal([]byte(data), &l)
 }
 
 const (
@@ -43,12 +50,19 @@ const (
 
 // Finish notes that a pass has ended, and forgets what is long over.
 func (s *Store) Finish(ctx context.Context, t *Turn, l Last) error {
-	data, err := encode(l)
-	if err != nil {
-		return wrap("note the pass", err)
-	}
 	return wrap("note the pass", s.write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if err := t.held(ctx, tx); err != nil {
+			return err
+		}
+		if l.CompleteAt = l.At; !l.Complete {
+			before, _, err := lastOf(ctx, tx)
+			if err != nil {
+				return err
+			}
+			l.CompleteAt = before.CompleteAt
+		}
+		data, err := encode(l)
+		if err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `UPDATE outrider_checker_meta SET last_pass = ?`, data); err != nil {

@@ -28,7 +28,13 @@ func TestLast(t *testing.T) {
 		if !ok || err != nil {
 			t.Fatal(ok, err)
 		}
+		want.CompleteAt = want.At
 		same(t, "the last pass", l, want)
+		b.finish(Last{At: at(3)})
+		b.finish(Last{At: at(4)})
+		if l, _, err = b.Last(t.Context()); err != nil || !l.At.Equal(at(4)) || !l.CompleteAt.Equal(at(2)) {
+			t.Errorf("of %s, the last complete one of %s, %v", l.At, l.CompleteAt, err)
+		}
 	})
 }
 

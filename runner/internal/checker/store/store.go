@@ -77,6 +77,15 @@ func OpenSchema(ctx context.Context, url, schema string) (*Store, error) {
 	return s, nil
 }
 
+// Schemas are those of the PostgreSQL database at url in which a checker has kept something.
+func Schemas(ctx context.Context, url string) ([]string, error) {
+	all, err := db.Schemas(ctx, url, "outrider_checker_meta")
+	if err != nil {
+		return nil, fmt.Errorf("look for what checkers remember: %w", err)
+	}
+	return all, nil
+}
+
 // Gone reports whether the file that is open is not the one of that name any more:
 // somebody has deleted or replaced it, and what is written goes nowhere.
 func (s *Store) Gone() bool {

@@ -66,7 +66,8 @@ func (p *Pulse) lives() {
 	p.at = time.Now()
 }
 
-// Alive says why passes are not made, nil where the last is younger than two intervals.
+// Alive says why passes are not made, or no source answers, nil where the last in which one
+// did is younger than two intervals.
 func (p *Pulse) Alive() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -103,7 +104,7 @@ func (w *Watcher) Loop(ctx context.Context, every time.Duration, pulse *Pulse, d
 		if ctx.Err() != nil && errors.Is(err, ErrStopped) {
 			return
 		}
-		pulse.beat(interval, cmp.Or(err, stale(s, w.Now(), s.interval(interval))))
+		pulse.beat(interval, cmp.Or(err, stale(s, w.Now(), s.interval(interval)), s.incomplete()))
 		done(s, err)
 		if !rest(ctx, began, interval, come, w.wake) {
 			return

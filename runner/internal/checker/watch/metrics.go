@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -16,6 +17,8 @@ type Metrics struct {
 	mu     sync.Mutex
 	last   Summary
 	known  bool
+	// complete is when the last complete pass was made.
+	complete time.Time
 	passes map[string]float64
 }
 
@@ -27,7 +30,12 @@ func (m *Metrics) Passed(s Summary) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.last, m.known = s, true
-	m.passes["complete"]++
+	if s.Complete {
+		m.passes["complete"]++
+		m.complete = s.At
+	} else {
+		m.passes["incomplete"]++
+	}
 }
 
 // Failed counts a pass that did not come to its end.
@@ -53,14 +61,16 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	for _, result := range []string{"complete", "failed"} {
+	for _, result := range []string{"complete", "incomplete", "failed"} {
 		out <- prometheus.MustNewConstMetric(desc("passes_total", "Passes since the program began.", "result"), prometheus.CounterValue, m.passes[result], result)
 	}
 	if !m.known {
 		return
 	}
 	s := m.last
-	gauge(desc("last_pass_timestamp_seconds", "When the last complete pass was made."), float64(s.At.UnixMilli())/1000)
+	if !m.complete.IsZero() {
+		gauge(desc("last_pass_timestamp_seconds", "When the last complete pass was made."), float64(m.complete.UnixMilli())/1000)
+	}
 	gauge(desc("pass_seconds", "How long it took."), s.Took)
 	gauge(desc("status", "Its exit code: 0 ok, 1 warning, 2 critical, 3 unknown."), float64(s.Exit))
 	gauge(desc("told", "Messages that it sent."), float64(s.Told))

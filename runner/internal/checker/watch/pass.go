@@ -166,9 +166,13 @@ func (p *pass) make(ctx context.Context) (Summary, error) {
 	if err := p.commit(ctx, passed); err != nil {
 		return unknown, fmt.Errorf("store the pass: %w", err)
 	}
-	p.pulse.lives()
 	p.Inbox.Stored()
 	s := summarize(p.at, answers, result.State)
+	if err := s.incomplete(); err != nil {
+		p.note("%v", err)
+	} else {
+		p.pulse.lives()
+	}
 	s.Told, s.Waiting = p.tell(ctx, result)
 	return p.finish(ctx, s)
 }
@@ -264,7 +268,7 @@ func (p *pass) finish(ctx context.Context, s Summary) (Summary, error) {
 	if err != nil {
 		return s, fmt.Errorf("note the pass: %w", err)
 	}
-	last := store.Last{At: p.at, Took: p.Now().Sub(p.at), Exit: s.Exit, Complete: true, Summary: text}
+	last := store.Last{At: p.at, Took: p.Now().Sub(p.at), Exit: s.Exit, Complete: s.Complete, Summary: text}
 	if err := p.store.Finish(ctx, p.turn, last); err != nil {
 		return s, fmt.Errorf("note the pass: %w", err)
 	}
@@ -275,6 +279,6 @@ func (p *pass) finish(ctx context.Context, s Summary) (Summary, error) {
 			p.Say("%v", err)
 		}
 	}
-	p.ping(ctx, !undelivered(s, p.at))
+	p.ping(ctx, s.Complete && !undelivered(s, p.at))
 	return s, nil
 }

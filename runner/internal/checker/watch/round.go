@@ -20,7 +20,8 @@ const (
 	// firstHistory is how far back a source is asked at its first pass.
 	firstHistory = 30 * 24 * time.Hour
 	// askRequests is how many requests a source may take in a round where its settings do
-	// not say, and perDetails how many the details of a run take.
+	// not say, and perDetails how many the details of a run take. A component that takes a
+	// budget keeps to it by itself; here is seen what any has taken.
 	askRequests = 1000
 	perDetails  = 3
 )
@@ -136,7 +137,7 @@ func (r Round) Closer(ctx context.Context, answers []source.One, wanted func(sou
 func (r Round) budget(a source.One) (left int) {
 	budget := cmp.Or(r.Settings[a.Report.Source].Requests, askRequests)
 	if a.Requests > budget {
-		r.Note("%s took %d requests, more than its budget of %d: no tasks and logs of runs are asked for now; "+
+		r.Note("%s took %d requests, more than its budget of %d, and nobody stopped it: no tasks and logs of runs are asked for now; "+
 			"watch: {requests: …} of the source sets another", a.Report.Source, a.Requests, budget)
 	}
 	return max(0, budget-a.Requests)

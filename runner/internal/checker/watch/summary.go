@@ -2,6 +2,7 @@ package watch
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -38,8 +39,20 @@ type Summary struct {
 	Waiting []Waiting `json:"waiting,omitempty"`
 	// Notes are what went wrong besides, and settings that could not be understood.
 	Notes []string `json:"notes,omitempty"`
+	// Complete: a source answered, so that something is watched.
+	Complete bool `json:"complete"`
 	// Exit as Exit says.
 	Exit int `json:"exit"`
+}
+
+var errNoAnswer = errors.New("no source answered: the pass is not complete")
+
+// incomplete says why a pass does not count as one, nil where it does.
+func (s Summary) incomplete() error {
+	if s.Complete {
+		return nil
+	}
+	return errNoAnswer
 }
 
 // interval is the time from pass to pass, that of who made the last one if it is known.
@@ -93,8 +106,7 @@ type Waiting struct {
 // exit is the exit code of a pass: of the worst alert that is not muted, and unknown
 // where no source answered.
 func (s Summary) exit() int {
-	answered := slices.ContainsFunc(s.Sources, func(x Source) bool { return x.Failure == "" })
-	if !answered {
+	if !s.answered() {
 		return ExitUnknown
 	}
 	code := ExitOK
@@ -112,6 +124,11 @@ func (s Summary) exit() int {
 	return code
 }
 
+// answered reports whether a source did.
+func (s Summary) answered() bool {
+	return slices.ContainsFunc(s.Sources, func(x Source) bool { return x.Failure == "" })
+}
+
 // summarize is what reports and the state after them come to.
 func summarize(at time.Time, answers []source.One, s checker.State) Summary {
 	out := Summary{At: at, Sources: []Source{}, Alerts: firing(s.Alerts)}
@@ -122,7 +139,7 @@ func summarize(at time.Time, answers []source.One, s checker.State) Summary {
 		out.Sources = append(out.Sources, sourceOf(a, s.Sources[a.Report.Source]))
 	}
 	slices.SortFunc(out.Sources, func(a, b Source) int { return cmp.Compare(a.Name, b.Name) })
-	out.Exit = out.exit()
+	out.Complete, out.Exit = out.answered(), out.exit()
 	return out
 }
 

@@ -22,10 +22,12 @@ type Setup struct {
 	settings.Settings
 	// Askers ask the sources that are watched, by name.
 	Askers map[string]source.Asker
+	// Memory are the flags with which `outrider-checker alerts` acts on this checker.
+	Memory []string
 	// Runner calls the components that deliver, Host runs those of actions.
 	Runner deliver.Runner
 	Host   action.Host
-	// Ping is the URL that is asked after each pass, "" for none. It may be a secret.
+	// Ping is the URL that is asked after each complete pass, "" for none. It may be a secret.
 	Ping string
 }
 
@@ -122,7 +124,7 @@ func (w *Watcher) deliverer(s Setup) *deliver.Deliverer {
 	for name, r := range s.Receivers {
 		receivers[name] = deliver.Receiver(r)
 	}
-	return &deliver.Deliverer{Runner: s.Runner, Receivers: receivers, Console: w.Console, Now: w.Now, Say: w.Say}
+	return &deliver.Deliverer{Runner: s.Runner, Receivers: receivers, Memory: s.Memory, Console: w.Console, Now: w.Now, Say: w.Say}
 }
 
 // Store is the open database, opened anew where its file is gone.

@@ -31,11 +31,8 @@ func (a *app) alertsList() *cli.Command {
 		Flags: append(storeFlags(), &cli.StringFlag{Name: "match", Usage: "only those that meet `MATCHERS`, such as project=etl,rule=~late|missing"},
 			&cli.BoolFlag{Name: "all", Usage: "pending and resolved ones too", DisableDefaultText: true}, term.FormatFlag("table", "json")),
 		Action: func(c *cli.Context) error {
-			format, err := term.Format(c, "table", "json")
+			format, _, err := formatAndWords(c, "table", 0, 0, "list")
 			if err != nil {
-				return err
-			}
-			if _, err := term.Args(c, 0, 0, "list"); err != nil {
 				return err
 			}
 			var match alert.Matchers
@@ -114,11 +111,11 @@ func (a *app) alertsShow() *cli.Command {
 		Description: "  outrider-checker alerts show 'prod|running|etl/daily|123'\n\nKEY is a key, or a part of one that no other has.",
 		Flags:       append(storeFlags(), term.FormatFlag("text", "json")),
 		Action: func(c *cli.Context) error {
-			format, err := term.Format(c, "text", "json")
+			format, got, err := formatAndWords(c, "text", 1, 1, "the alert's key")
 			if err != nil {
 				return err
 			}
-			got, err := term.Args(c, 1, 1, "the alert's key")
+			memory, err := memoryOf(c)
 			if err != nil {
 				return err
 			}
@@ -133,7 +130,7 @@ func (a *app) alertsShow() *cli.Command {
 			if format == "json" {
 				return term.JSON(a.Out, x)
 			}
-			_, err = fmt.Fprintln(a.Out, strings.TrimRight(message.Text(message.Of(alert.Event{Kind: alert.New, Alerts: []alert.Alert{x}, Total: 1}), message.Plain), "\n")+"\nkey: "+message.Plain(x.Key))
+			_, err = fmt.Fprintln(a.Out, strings.TrimRight(message.Text(message.Of(alert.Event{Kind: alert.New, Alerts: []alert.Alert{x}, Total: 1}, memory...), message.Plain), "\n")+"\nkey: "+message.Plain(x.Key))
 			return term.Undeliverable(err)
 		},
 	})
@@ -166,11 +163,8 @@ func (a *app) alertsHistory() *cli.Command {
 		Flags: append(storeFlags(), &cli.StringFlag{Name: "since", Usage: "since `T`: 02:00, 2026-01-02, RFC 3339, or ago such as 2h or 3d", Value: "7d"},
 			&cli.IntFlag{Name: "limit", Usage: "at most `N` entries; 0: all", Value: 100}, term.FormatFlag("table", "json")),
 		Action: func(c *cli.Context) error {
-			format, err := term.Format(c, "table", "json")
+			format, _, err := formatAndWords(c, "table", 0, 0, "history")
 			if err != nil {
-				return err
-			}
-			if _, err := term.Args(c, 0, 0, "history"); err != nil {
 				return err
 			}
 			since, err := term.Moment(c.String("since"), time.Now())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/outrider-run/outrider/runner/internal/checker/alert"
+	"github.com/outrider-run/outrider/runner/internal/checker/message"
 	"github.com/outrider-run/outrider/runner/internal/checker/store"
 	"github.com/outrider-run/outrider/runner/internal/checker/threshold"
 	"github.com/outrider-run/outrider/runner/internal/cli/term"
@@ -111,11 +113,8 @@ func (a *app) alertsSilence() *cli.Command {
 			&cli.StringFlag{Name: "reason", Usage: "why"},
 			byFlag(), term.FormatFlag("text", "json")),
 		Action: func(c *cli.Context) error {
-			format, err := term.Format(c, "text", "json")
+			format, _, err := formatAndWords(c, "text", 0, 0, "silence")
 			if err != nil {
-				return err
-			}
-			if _, err := term.Args(c, 0, 0, "silence"); err != nil {
 				return err
 			}
 			length, err := threshold.ParseDuration(c.String("for"))
@@ -131,6 +130,11 @@ func (a *app) alertsSilence() *cli.Command {
 			if err := one.Validate(); err != nil {
 				return term.Usage("--match %q: %w", c.String("match"), err)
 			}
+			memory, err := memoryOf(c)
+			if err != nil {
+				return err
+			}
+			end := message.Line(slices.Concat([]string{program, "alerts", "unsilence"}, memory, []string{one.ID})...)
 			return a.onStore(c, func(ctx context.Context, s *store.Store) error {
 				if err := s.Silence(ctx, one); err != nil {
 					return err
@@ -138,7 +142,7 @@ func (a *app) alertsSilence() *cli.Command {
 				if format == "json" {
 					return term.JSON(a.Out, one)
 				}
-				_, err := fmt.Fprintf(a.Out, "silenced until %s; to end it: %s alerts unsilence %s\n", term.Clock(one.Until), program, one.ID)
+				_, err := fmt.Fprintf(a.Out, "silenced until %s; to end it: %s\n", term.Clock(one.Until), end)
 				return term.Undeliverable(err)
 			})
 		},

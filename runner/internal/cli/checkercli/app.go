@@ -139,6 +139,16 @@ func command(c cli.Command) *cli.Command {
 	return &c
 }
 
+// formatAndWords are what most commands are given: --format, of which people have another
+// than programs, and from least to most words.
+func formatAndWords(c *cli.Context, people string, least, most int, want string) (format string, words []string, err error) {
+	if format, err = term.Format(c, people, "json"); err != nil {
+		return "", nil, err
+	}
+	words, err = term.Args(c, least, most, want)
+	return format, words, err
+}
+
 // where is the context in which a flag is given: before the command it counts too.
 func where(c *cli.Context, name string) *cli.Context {
 	for _, at := range c.Lineage() {

@@ -13,7 +13,6 @@ import (
 	"github.com/outrider-run/outrider/runner/internal/checker"
 	"github.com/outrider-run/outrider/runner/internal/checker/message"
 	"github.com/outrider-run/outrider/runner/internal/checker/rule"
-	"github.com/outrider-run/outrider/runner/internal/checker/source"
 	"github.com/outrider-run/outrider/runner/internal/cli/term"
 )
 
@@ -29,11 +28,7 @@ func (a *app) backtest() *cli.Command {
 		Flags: append(sourceFlags(),
 			&cli.IntFlag{Name: "days", Usage: "look at the last `N` days", Value: 90}, term.FormatFlag("table", "json")),
 		Action: func(c *cli.Context) error {
-			format, err := term.Format(c, "table", "json")
-			if err != nil {
-				return err
-			}
-			got, err := term.Args(c, 0, 1, "the source")
+			format, got, err := formatAndWords(c, "table", 0, 1, "the source")
 			if err != nil {
 				return err
 			}
@@ -65,36 +60,18 @@ func (a *app) replay(c *cli.Context, o *opened, names []string, days int) (map[s
 	}
 	now := time.Now()
 	from := now.AddDate(0, 0, -days)
-	asked, timeouts := map[string]source.Asked{}, map[string]time.Duration{}
-	for name := range askers {
-		asked[name] = source.Asked{HistoryFrom: from.Add(-learning), Progress: a.progress(name), Quiet: max(source.DefaultTimeout, o.Sources[name].Timeout)}
-		timeouts[name] = max(10*time.Minute, o.Sources[name].Timeout)
-	}
 	before, err := rule.NewSet(nil)
 	if err != nil {
 		return nil, err
 	}
 	all := map[string]checker.Replayed{}
-	for _, one := range source.All(c.Context, askers, asked, timeouts) {
-		name := one.Report.Source
-		if one.Report.Failure != "" {
-			a.say("%s does not answer: %s", name, one.Report.Failure)
-			continue
-		}
-		if one.Report.Snapshot.Cut {
-			a.say("%s has more runs than the limit of a look (watch: limit:): the oldest are left out", name)
-		}
-		all[name] = checker.Backtest(checker.Past{Source: name, Runs: one.Report.Snapshot.Runs, From: from, To: now}, o.Rules, before)
+	for name, runs := range a.past(c.Context, o, askers, from.Add(-learning)) {
+		all[name] = checker.Backtest(checker.Past{Source: name, Runs: runs, From: from, To: now}, o.Rules, before)
 	}
 	if len(all) == 0 {
 		return nil, fmt.Errorf("no source answered")
 	}
 	return all, nil
-}
-
-// progress says how far a look at the past is.
-func (a *app) progress(name string) func(done float64, note string) {
-	return func(done float64, note string) { a.say("%s: %.0f runs %s", name, done, note) }
 }
 
 func (a *app) printReplayed(all map[string]checker.Replayed) error {

@@ -18,11 +18,7 @@ func (a *app) eta() *cli.Command {
 			"It asks the sources now, and compares with what passes have learned; it stores nothing.",
 		Flags: append(sourceFlags(), term.FormatFlag("table", "json")),
 		Action: func(c *cli.Context) error {
-			format, err := term.Format(c, "table", "json")
-			if err != nil {
-				return err
-			}
-			got, err := term.Args(c, 0, 1, "the source")
+			format, got, err := formatAndWords(c, "table", 0, 1, "the source")
 			if err != nil {
 				return err
 			}

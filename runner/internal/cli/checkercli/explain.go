@@ -20,11 +20,7 @@ func (a *app) explain() *cli.Command {
 			"It says what was known after the last pass; nothing is asked.",
 		Flags: append(settingsFlags(), term.FormatFlag("text", "json")),
 		Action: func(c *cli.Context) error {
-			format, err := term.Format(c, "text", "json")
-			if err != nil {
-				return err
-			}
-			got, err := term.Args(c, 1, 1, "the address")
+			format, got, err := formatAndWords(c, "text", 1, 1, "the address")
 			if err != nil {
 				return err
 			}

@@ -45,7 +45,7 @@ func tellFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "slack", Usage: "tell Slack's `CHANNEL` too; the token is in SLACK_TOKEN, or a webhook in SLACK_WEBHOOK; SLACK_API_URL is for another Slack than slack.com"},
 		&cli.StringFlag{Name: "textfile", Usage: "write metrics for Prometheus into `FILE` after each pass"},
-		&cli.StringFlag{Name: "ping", Usage: "ask `URL` after each complete pass, URL/fail where it is not; env:NAME and file:PATH may stand for it"},
+		&cli.StringFlag{Name: "ping", Usage: "ask `URL` after each pass in which a source answered, URL/fail where none did or nobody can be told; env:NAME and file:PATH may stand for it"},
 	}
 }
 

@@ -190,6 +190,7 @@ func page(found []server) (string, error) {
 		"#   - {name: etl-long, kind: running, project: etl, threshold: usual*1.5, floor: 10m, severity: critical}\n" +
 		"#   - {name: report-by-seven, kind: deadline, workflow: report, by: '07:00', days: mon-fri}\n\n" +
 		"# Who is told what. The first route that matches counts.\n" +
+		"# On a route for all, a workflow's owner may name another channel than the receiver's.\n" +
 		"routes:\n" +
 		"  # - {match: 'severity=critical', receiver: team, second: boss, after: 15m}\n" +
 		"  - {receiver: console}\n" +

@@ -1,10 +1,16 @@
 package checkercli
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/outrider-run/outrider/runner/internal/checker/store"
+	"github.com/outrider-run/outrider/runner/internal/cli/term"
+	"github.com/outrider-run/outrider/runner/internal/db/dbtest"
 )
 
 // placeOf is where the checker with these flags and this config keeps what it remembers.
@@ -86,15 +92,49 @@ func TestWhereAServerKeepsIt(t *testing.T) {
 	}
 }
 
+// lookedAt is the memory that a command without flags is about, and what it says of that.
+func lookedAt(t *testing.T, config string, g given) (at place, said string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "outrider.yml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("OUTRIDER_CONFIG", file)
+	talk, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err = (&app{Streams: term.Streams{Err: talk}}).lookAt(t.Context(), g)
+	if errors.Is(err, errNothing) {
+		return at, err.Error()
+	}
+	if err = errors.Join(err, talk.Close()); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(talk.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at, string(text)
+}
+
+const (
+	nothingYet = "no check has been made "
+	oneOf      = "this looks at "
+)
+
 // TestWhichMemoryIsLookedAt where no source is named.
 func TestWhichMemoryIsLookedAt(t *testing.T) {
 	dir := t.TempDir()
+	t.Setenv("OUTRIDER_STATE", dir)
+	t.Setenv("OUTRIDER_LEDGER", "")
 	now := time.Now()
-	look := func(unnamed bool, want string, others bool) {
+	const prod = "sources: {digdag: {engine: digdag, endpoint: 'http://prod'}}\n"
+	look := func(text, want, says string) {
 		t.Helper()
-		p, several, err := place{dir: dir}.choose(unnamed)
-		if err != nil || filepath.Base(p.file(".db")) != want || several != others {
-			t.Errorf("%s, %v, %v", p, several, err)
+		p, said := lookedAt(t, text, given{})
+		if filepath.Base(p.file(".db")) != want || (says == "") != (said == "") || !strings.Contains(said, says) {
+			t.Errorf("%s: %q", p, said)
 		}
 	}
 	write := func(name string, age time.Duration) {
@@ -107,15 +147,68 @@ func TestWhichMemoryIsLookedAt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	look(true, "checker.db", false)
+	look("", "checker.db", nothingYet)
 	write("checker-b.db", time.Minute)
-	look(true, "checker-b.db", false)
-	look(false, "checker.db", false)
+	look("", "checker-b.db", "")
+	look(prod, "checker.db", nothingYet)
 	write("checker-a.db", time.Hour)
-	look(true, "checker-b.db", true)
+	look("", "checker-b.db", oneOf)
 	write("checker.db", 2*time.Hour)
-	look(true, "checker.db", true)
-	if _, several, _ := (place{url: "postgres://db/o"}).choose(true); !several {
-		t.Error("a server may have others, and that is not said")
+	look("", "checker.db", oneOf)
+	look(prod, "checker.db", oneOf)
+	if p, said := lookedAt(t, "", given{digdag: "http://d"}); !strings.Contains(said, nothingYet) || p.name == "" {
+		t.Errorf("%s: %q", p, said)
+	}
+}
+
+// TestWhichMemoryOfAServerIsLookedAt: the same, and of this installation alone.
+func TestWhichMemoryOfAServerIsLookedAt(t *testing.T) {
+	t.Setenv("OUTRIDER_STATE", t.TempDir())
+	t.Setenv("OUTRIDER_LEDGER", dbtest.Postgres(t))
+	for _, instance := range []string{"", "here"} {
+		t.Setenv("OUTRIDER_INSTANCE", instance)
+		made := time.Now()
+		pass := func(g given) place {
+			t.Helper()
+			p, _ := lookedAt(t, "", g)
+			s, err := p.open(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			turn, ok, err := s.Begin(t.Context(), time.Minute)
+			if err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			made = made.Add(time.Minute)
+			if err := s.Finish(t.Context(), turn, store.Last{At: made}); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(turn.End(t.Context()), s.Close()); err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		if p, said := lookedAt(t, "", given{}); p.name != "" || !strings.Contains(said, nothingYet) {
+			t.Errorf("%s: %q", p, said)
+		}
+		first := pass(given{digdag: "http://z"})
+		if p, said := lookedAt(t, "", given{}); p != first || said != "" {
+			t.Errorf("the only one is %s, not %s: %q", first, p, said)
+		}
+		second := pass(given{digdag: "http://a"})
+		if p, said := lookedAt(t, "", given{}); p != second || p == first || !strings.Contains(said, oneOf) {
+			t.Errorf("the last one is %s, not %s: %q", second, p, said)
+		}
+		pass(given{digdag: "http://z"})
+		if p, said := lookedAt(t, "", given{}); p != first || !strings.Contains(said, oneOf) {
+			t.Errorf("the last one is %s, not %s: %q", first, p, said)
+		}
+		config := pass(given{})
+		if config != first { // without sources it is one of theirs
+			t.Errorf("%s, not %s", config, first)
+		}
+		if p, said := lookedAt(t, "", given{digdag: "http://z"}); p != first || said != "" {
+			t.Errorf("%s, not %s: %q", p, first, said)
+		}
 	}
 }

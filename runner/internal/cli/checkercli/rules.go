@@ -21,11 +21,8 @@ func (a *app) rules() *cli.Command {
 			"The first rule of a kind that is about a run, a workflow or a source decides.",
 		Flags: append(settingsFlags(), term.FormatFlag("table", "json")),
 		Action: func(c *cli.Context) error {
-			format, err := term.Format(c, "table", "json")
+			format, _, err := formatAndWords(c, "table", 0, 0, "rules")
 			if err != nil {
-				return err
-			}
-			if _, err := term.Args(c, 0, 0, "rules"); err != nil {
 				return err
 			}
 			s, err := a.settings(c)

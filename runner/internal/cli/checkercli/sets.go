@@ -96,3 +96,16 @@ func (g given) typed(ctx context.Context, r resolver, sources map[string]setting
 	}
 	return nil
 }
+
+// bounded are the parameters of a source with its budget of requests, where the component
+// takes one: an author's need not.
+func bounded(ctx context.Context, r resolver, one settings.Source) json.RawMessage {
+	if one.Requests == 0 {
+		return one.Params
+	}
+	raw, err := r.Resolve(ctx, one.Engine+".observe", params.Sources{File: one.Params, FileName: "params.json", Sets: []string{fmt.Sprintf("requests=%d", one.Requests)}})
+	if err != nil { // what else is wrong is told when it is asked
+		return one.Params
+	}
+	return raw
+}

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -54,22 +57,38 @@ func (g given) settings() (config.Config, settings.Settings, error) {
 	return cfg, s, nil
 }
 
-// addSources adds those of the flags; where there are none at all, those of the
+// beside are the servers of the flags that the config does not watch already, and whether
+// the ledger is to be watched besides; where neither names a source, the servers of the
 // environment.
+func (g given) beside(own map[string]settings.Source) (servers []server, ledger bool) {
+	servers = []server{{engine: engine.Digdag, url: g.digdag}, {engine: engine.Airflow, url: g.airflow}}
+	if len(own) == 0 && g.digdag == "" && g.airflow == "" && !g.ledger {
+		servers = []server{{engine: engine.Digdag, url: os.Getenv(engine.DigdagEndpoint)}, {engine: engine.Airflow, url: os.Getenv(engine.AirflowEndpoint)}}
+	}
+	watched := func(is func(settings.Source) bool) bool {
+		return slices.ContainsFunc(slices.Collect(maps.Values(own)), func(s settings.Source) bool { return !s.Off && is(s) })
+	}
+	servers = slices.DeleteFunc(servers, func(x server) bool {
+		return x.url == "" || watched(func(s settings.Source) bool {
+			return s.Engine == string(x.engine) && endpoint(s) == strings.TrimRight(x.url, "/")
+		})
+	})
+	return servers, g.ledger && !watched(func(s settings.Source) bool { return s.Engine == source.Engine })
+}
+
+// addSources adds those beside the config's.
 func (g given) addSources(s *settings.Settings) error {
+	servers, ledger := g.beside(s.Sources)
 	s.Sources = maps.Clone(s.Sources)
 	if s.Sources == nil {
 		s.Sources = map[string]settings.Source{}
 	}
-	urls := map[engine.Name]string{engine.Digdag: g.digdag, engine.Airflow: g.airflow}
-	if len(s.Sources) == 0 && g.digdag == "" && g.airflow == "" && !g.ledger {
-		urls = map[engine.Name]string{engine.Digdag: os.Getenv(engine.DigdagEndpoint), engine.Airflow: os.Getenv(engine.AirflowEndpoint)}
-	}
-	for name, url := range urls {
-		if url == "" {
-			continue
+	for _, x := range servers {
+		name := x.engine
+		if u, err := url.Parse(x.url); err != nil || u.User != nil { // it may stand in messages
+			return term.Usage("the URL of %s: want http://HOST:PORT, without a login: that is --set %s.user=NAME and --set %s.password=env:NAME", name, name, name)
 		}
-		params := map[string]any{"endpoint": url}
+		params := map[string]any{"endpoint": x.url}
 		if name == engine.Airflow {
 			params["deep"] = true
 			if user := os.Getenv("AIRFLOW_USER"); user != "" {
@@ -82,7 +101,7 @@ func (g given) addSources(s *settings.Settings) error {
 		}
 		s.Sources[string(name)] = settings.Source{Engine: string(name), Params: raw}
 	}
-	if g.ledger {
+	if ledger {
 		s.Sources[source.Engine] = settings.Source{Engine: source.Engine}
 	}
 	if g.history > 0 {
@@ -113,8 +132,8 @@ func (g given) addSlack(s *settings.Settings) error {
 			return term.Usage("--slack %s: want a bot's token in SLACK_TOKEN, or a webhook's address in SLACK_WEBHOOK", g.slack)
 		}
 		params = map[string]string{"webhook": "env:SLACK_WEBHOOK"}
-	} else if url := os.Getenv("SLACK_API_URL"); url != "" {
-		params["api_url"] = url
+	} else if api := os.Getenv("SLACK_API_URL"); api != "" {
+		params["api_url"] = api
 	}
 	raw, err := json.Marshal(params)
 	if err != nil {
@@ -167,8 +186,11 @@ func (a *app) opened(ctx context.Context, g given) (*opened, error) {
 		case one.Engine == source.Engine:
 			o.Askers[name] = a.book(cfg, one.Limit)
 		default:
-			o.Askers[name] = source.Component(caller, one.Engine+".observe", one.Params, one.Limit)
+			o.Askers[name] = source.Component(caller, one.Engine+".observe", bounded(ctx, caller, one), one.Limit)
 		}
+	}
+	if o.Memory, err = g.memory(cfg); err != nil {
+		return nil, err
 	}
 	if o.Ping, err = secret(s.Ping); err != nil {
 		return nil, term.Usage("ping: %w", err)

@@ -99,3 +99,20 @@ func TestSecretsAreReferences(t *testing.T) {
 		}
 	}
 }
+
+// TestAServerIsWatchedOnce: what the config watches goes before a flag of the same server.
+func TestAServerIsWatchedOnce(t *testing.T) {
+	const prod = "sources: {prod: {engine: digdag, endpoint: 'http://p', user: me}, book: {engine: outrider, watch: {limit: 7}}}\n"
+	s, err := written(t, prod, given{digdag: "http://p/", ledger: true})
+	if got, want := sourcesOf(s), `book outrider {}; prod digdag {"endpoint":"http://p","user":"me"}`; err != nil || got != want {
+		t.Errorf("%v\n got %s\nwant %s", err, got, want)
+	}
+	s, err = written(t, prod, given{airflow: "http://p"})
+	if len(s.Sources) != 3 || err != nil {
+		t.Errorf("another engine is another server: %v, %s", err, sourcesOf(s))
+	}
+	s, err = written(t, "sources: {digdag: {engine: digdag, endpoint: 'http://p', user: me}}\n", given{digdag: "http://p"})
+	if got := sourcesOf(s); err != nil || got != `digdag digdag {"endpoint":"http://p","user":"me"}` {
+		t.Errorf("its login is lost: %v, %s", err, got)
+	}
+}

@@ -2,6 +2,7 @@ package checkercli
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -27,13 +28,14 @@ func (a *app) folder() (string, error) {
 	return d.Root(), nil
 }
 
-// onStore does something with the database.
+// onStore does something with the database of a checker; the error is errNothing where
+// there is none.
 func (a *app) onStore(c *cli.Context, do func(ctx context.Context, s *store.Store) error) error {
 	g, err := parse(c)
 	if err != nil {
 		return err
 	}
-	p, err := a.lookAt(g)
+	p, err := a.lookAt(c.Context, g)
 	if err != nil {
 		return err
 	}
@@ -45,12 +47,16 @@ func (a *app) onStore(c *cli.Context, do func(ctx context.Context, s *store.Stor
 	return do(c.Context, s)
 }
 
-// remembered is what passes have learned.
+// remembered is what passes have learned, nothing where there was none.
 func (a *app) remembered(c *cli.Context) (loaded store.Loaded, err error) {
 	err = a.onStore(c, func(ctx context.Context, s *store.Store) error {
 		loaded, err = s.Load(ctx)
 		return err
 	})
+	if errors.Is(err, errNothing) {
+		a.say("%v", err)
+		return store.Loaded{}, nil
+	}
 	return loaded, err
 }
 

@@ -24,11 +24,7 @@ func (a *app) suggest() *cli.Command {
 			"A pattern is one of PROJECT/WORKFLOW, or of a DAG. It goes by what passes have learned.",
 		Flags: append(settingsFlags(), term.FormatFlag("yaml", "json")),
 		Action: func(c *cli.Context) error {
-			format, err := term.Format(c, "yaml", "json")
-			if err != nil {
-				return err
-			}
-			got, err := term.Args(c, 0, c.Args().Len(), "the patterns")
+			format, got, err := formatAndWords(c, "yaml", 0, c.Args().Len(), "the patterns")
 			if err != nil {
 				return err
 			}

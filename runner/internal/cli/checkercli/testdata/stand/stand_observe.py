@@ -1,14 +1,15 @@
 """Stands in for an engine: prints the answer that a test wrote.
 
 In an answer "@-2h" is the time two hours ago. One that begins with "hang", "half" or "exit"
-does that instead; one that begins with "wait" is given once there is FILE.go. Each call adds a line to the answer's .log: what was asked.
+does that instead; one that begins with "wait" is given once there is FILE.go. Of a list the
+cursor says which is given. Each call adds a line to the answer's .log: what was asked.
 """
 import datetime, json, os, re, sys, time
 
 params = json.load(sys.stdin)
 file = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", params["answer"])
 with open(file + ".log", "a") as log:
-    log.write(json.dumps({k: params[k] for k in ("cursor", "details", "history_from") if k in params}) + "\n")
+    log.write(json.dumps({k: params[k] for k in ("cursor", "details", "history_from", "requests") if k in params}) + "\n")
 with open(file) as f:
     text = f.read()
 
@@ -37,4 +38,9 @@ if text.startswith("half"):
     sys.exit(0)
 if params.get("token"):
     print("asked with " + params["token"], file=sys.stderr)
-os.write(3, json.dumps({"outrider": 1, "output": json.loads(output)}).encode() + b"\n")
+output = json.loads(output)
+if isinstance(output, list):
+    output = output[params.get("cursor", 0)]
+message = json.dumps({"outrider": 1, "output": output}).encode() + b"\n"
+while message:  # a pipe takes what fits
+    message = message[os.write(3, message):]
