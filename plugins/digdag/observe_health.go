@@ -27,7 +27,7 @@ func schedulesOf(list []client.Schedule, known map[client.ID]pushed) []observe.S
 		one := observe.Schedule{
 			ID: string(s.ID), Project: s.Project.Name, Workflow: s.Workflow.Name,
 			Disabled: s.DisabledAt, Off: !s.DisabledAt.IsZero(),
-			Labels: known[s.Project.ID].Labels[s.Workflow.Name],
+			Labels: known[s.Project.ID].labelsOf(s.Workflow.Name),
 		}
 		if s.NextRunTime.Year() < never {
 			one.NextRun, one.NextSession = s.NextRunTime, s.NextScheduleTime

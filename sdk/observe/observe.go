@@ -91,7 +91,7 @@ type Run struct {
 	Trigger     string            `json:"trigger,omitempty" help:"schedule, manual, retry, backfill or dataset, where that is known"`
 	Revision    string            `json:"revision,omitempty" help:"of the project or the DAG that it runs"`
 	Params      json.RawMessage   `json:"params,omitzero"`
-	Labels      map[string]string `json:"labels,omitempty"`
+	Labels      map[string]string `json:"labels,omitzero" help:"none at all where they are not known, {} where there are none"`
 	Link        string            `json:"link,omitempty" help:"where a person sees it"`
 	Tasks       []Task            `json:"tasks,omitempty" help:"of a run in details, in the engine's order"`
 	LogTail     string            `json:"log_tail,omitempty" help:"of the task that failed, else of the one that runs longest"`
@@ -125,7 +125,7 @@ type Schedule struct {
 	Zone        string            `json:"zone,omitempty"`
 	Broken      string            `json:"broken,omitempty" help:"why it cannot be read, such as an import error"`
 	MaxActive   int               `json:"max_active,omitempty" help:"how many runs of it may be open at once"`
-	Labels      map[string]string `json:"labels,omitempty"`
+	Labels      map[string]string `json:"labels,omitzero" help:"none at all where they are not known, {} where there are none"`
 }
 
 // Health is how one part of the engine is.
