@@ -45,7 +45,7 @@ The owner of a workflow sets in it how it is watched, under outrider: in its top
 
 Of a run's parameters values longer than 64 bytes are digests, and at most 16 KiB are reported.
 
-A run is queued while it waits in a backfill for the one before it. Digdag says running of that too; it is told by the attempts' parameters, and with details by the tasks, of which there are none.
+A run is queued while it waits in a backfill for the one before it. Digdag says running of that too; it is told by the attempts' parameters, and with details by the tasks: there are none, or none ever began, where no server's executor takes the run up. Where an executor works and no agent does, Digdag says of the first task that it runs, and since when it did: nothing tells such a run from one that hangs.
 
 When its limit cuts a report short, the cursor stands before what was left out, which the next pass reports.`),
 		sdk.Example("The first pass, with what ended since yesterday", `{"endpoint": "http://localhost:65432", "history_from": "2026-11-20T00:00:00Z"}`),

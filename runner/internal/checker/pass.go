@@ -231,7 +231,7 @@ func Wants(s State, r Report, c Config, now time.Time) []string {
 			ids = append(ids, f.Run)
 		}
 	}
-	ids = append(ids, in.TaskRuns()...)
+	ids = slices.Concat(ids, in.Unbegun(), in.TaskRuns())
 	seen := map[string]bool{}
 	ids = slices.DeleteFunc(ids, func(id string) bool { was := seen[id]; seen[id] = true; return was })
 	return ids[:min(len(ids), maxDetails)]

@@ -38,6 +38,28 @@ func (in Input) TaskRuns() (ids []string) {
 	return ids
 }
 
+// Unbegun are open runs of which it is not known whether anything of them ever began, and
+// which wait for too long if nothing did: some engines call a run running that only their
+// tasks tell to wait.
+func (in Input) Unbegun() (ids []string) {
+	j := newJudge(in)
+	for _, id := range slices.Sorted(maps.Keys(in.Source.Open)) {
+		o := in.Source.Open[id]
+		w := in.Source.Workflows[history.Key(o.Project, o.Workflow)]
+		if w == nil || !o.Started.IsZero() || o.State != observe.Running && !o.NotBegun {
+			continue
+		}
+		s := j.subject(w)
+		took := history.Elapsed(o.Run, threshold.Created, j.at)
+		over := func(d rule.Decision) bool { return took > d.Limit.Fixed }
+		if slices.ContainsFunc(in.Rules.Decide(rule.Queued, s.who, s.owner), over) ||
+			slices.ContainsFunc(in.Rules.Decide(rule.Stalled, rule.Subject{Source: in.Name}, rule.Owner{}), over) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // mayHave reports whether a task rule can hold for a run that takes so long.
 func (j *judge) mayHave(r *rule.Rule, w *history.Workflow, took time.Duration) bool {
 	who := j.subject(w).who
