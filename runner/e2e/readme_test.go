@@ -96,6 +96,7 @@ func telling() map[string]string {
 		"The scheduler is dead":             "TestCheckerAirflowRestart",
 		"The server does not answer":        "TestCheckerDigdagKilled",
 		"A DAG cannot be read":              "TestCheckerAirflow",
+		"A pool is full":                    "TestCheckerAirflowPool",
 		"The report is not there":           "TestDeadline",
 		"A run waits for too long":          "TestCheckerDigdagWaits",
 		"Nothing begins or ends":            "TestCheckerDigdagWaits",

@@ -117,7 +117,9 @@ func (j *judge) saturated() {
 			}
 			f := j.foundAt(d, fmt.Sprintf("%s: %s of %s", strings.ReplaceAll(s.Name, "_", " ")+labelText(s.Labels), number(s.Value), number(limit.Value)))
 			f.Key, f.Signal, f.Labels, f.Since = f.Key+"|"+s.Name+labelText(s.Labels), s.Name, s.Labels, j.at
-			f.Holders = j.holders()
+			if f.Holders = j.holders(); s.Labels["pool"] != "" {
+				f.Holders = j.holdersOf(s.Labels["pool"])
+			}
 			j.tell(f)
 		}
 	}
@@ -192,6 +194,22 @@ func (j *judge) holders() (all []string) {
 	for _, key := range keys[:min(len(keys), maxHolders)] {
 		oldest := slices.MinFunc(j.open[key], func(a, b history.Open) int { return a.Created.Compare(b.Created) })
 		all = append(all, fmt.Sprintf("%s: %d open, the oldest for %s", j.address(key), len(j.open[key]), short(history.Elapsed(oldest.Run, threshold.Created, j.at))))
+	}
+	return all
+}
+
+// holdersOf are the tasks that hold most of a pool's slots, as the engine tells; none where
+// it does not.
+func (j *judge) holdersOf(pool string) (all []string) {
+	var held []observe.Signal
+	for _, s := range j.Snapshot.Signals {
+		if s.Name == "pool_holder_slots" && s.Labels["pool"] == pool {
+			held = append(held, s)
+		}
+	}
+	slices.SortStableFunc(held, func(a, b observe.Signal) int { return cmp.Compare(b.Value, a.Value) })
+	for _, s := range held[:min(len(held), maxHolders)] {
+		all = append(all, fmt.Sprintf("%s/%s: %s of its slots", j.address(s.Labels["dag"]), s.Labels["task"], number(s.Value)))
 	}
 	return all
 }
