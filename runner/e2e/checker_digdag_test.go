@@ -54,7 +54,7 @@ func TestDigdagChecker(t *testing.T) {
 	for code == 0 && d.Context().Err() == nil {
 		f, code, said = d.check("--threshold", "1s")
 	}
-	if code != 1 || !f.has("threshold", where) {
+	if code != 1 || !f.has("running", where) {
 		t.Fatalf("exit %d: %+v\n%s", code, f, said)
 	}
 	for _, want := range []string{"WARNING: " + where + ": running for ", "set to 1s", "+observed+hold (sh>, running)", "outrider kill --yes " + where} {
@@ -76,14 +76,14 @@ func TestDigdagChecker(t *testing.T) {
 	if err := json.Unmarshal([]byte(d.read("found")), &inside); err != nil {
 		t.Fatal(err)
 	}
-	if !inside.has("threshold", where) || inside.has("threshold", "digdag:outrider/checks@") {
+	if !inside.has("running", where) || inside.has("running", "digdag:outrider/checks@") {
 		t.Errorf("in a task: %+v\n%s", inside, d.read("said"))
 	}
 
 	d.release()
 	d.Wait(hung.ID)
 	f, code, said = d.check("--threshold", "1s")
-	if code != 1 || !f.has("failed", where) || f.has("threshold", where) || !strings.Contains(said, "resolved after ") || !strings.Contains(said, "no such table") {
+	if code != 1 || !f.has("failed", where) || f.has("running", where) || !strings.Contains(said, "resolved after ") || !strings.Contains(said, "no such table") {
 		t.Errorf("exit %d: %+v\n%s", code, f, said)
 	}
 }

@@ -148,6 +148,7 @@ func (p *pass) source(r Report) {
 func (c Config) take(s history.Source, r Report) judge.Input {
 	in := judge.Input{Name: r.Source, Rules: c.Rules, Snapshot: r.Snapshot}
 	in.Source, in.Changes = history.Fold(s, r.Snapshot)
+	in.Source = in.Source.LookedAt(r.Details)
 	return in
 }
 
@@ -214,25 +215,28 @@ const (
 
 // Wants are the ids of a source's runs whose tasks and log are worth asking for, the
 // worst first: of those that a rule has just found, and of those of which only a task's
-// time tells. The caller asks for them and passes the snapshot that has them.
+// time tells, for which half is kept. Of both those come first that were not looked at for
+// the longest time, so that each has its turn. The caller asks for them and passes the
+// snapshot that has them.
 func Wants(s State, r Report, c Config, now time.Time) []string {
 	if r.Failure != "" {
 		return nil
 	}
 	in := c.take(s.Sources[r.Source], r)
 	judged := judge.Judge(in).Findings
-	slices.SortStableFunc(judged, func(a, b finding.Finding) int { return cmp.Compare(b.Severity.Rank(), a.Severity.Rank()) })
-	var ids []string
+	slices.SortStableFunc(judged, func(a, b finding.Finding) int {
+		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), s.Alerts.Alerts[a.Key].Looked.Compare(s.Alerts.Alerts[b.Key].Looked))
+	})
+	var found []string
 	for _, f := range judged {
 		a := s.Alerts.Alerts[f.Key]
 		known := a.State != "" && a.State != alert.Resolved && a.Run == f.Run && !a.Looked.IsZero()
 		fresh := known && now.Sub(a.Looked) < detailsAge
-		if f.Run != "" && !fresh && (!known || a.Ack == nil) && f.Kind != rule.Lost {
-			ids = append(ids, f.Run)
+		if f.Run != "" && !fresh && (!known || a.Ack == nil) && f.Kind != rule.Lost && !slices.Contains(found, f.Run) {
+			found = append(found, f.Run)
 		}
 	}
-	ids = slices.Concat(ids, in.Unbegun(), in.TaskRuns())
-	seen := map[string]bool{}
-	ids = slices.DeleteFunc(ids, func(id string) bool { was := seen[id]; seen[id] = true; return was })
-	return ids[:min(len(ids), maxDetails)]
+	mayBe := slices.DeleteFunc(in.TaskRuns(), func(id string) bool { return slices.Contains(found, id) })
+	found = found[:min(len(found), maxDetails-min(len(mayBe), maxDetails/2))]
+	return append(found, mayBe[:min(len(mayBe), maxDetails-len(found))]...)
 }

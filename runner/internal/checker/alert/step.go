@@ -132,7 +132,7 @@ func (s *step) found(f finding.Finding, looked bool) {
 	was := a.Finding
 	a.Finding = f
 	if was.Run == f.Run {
-		keepDetails(&a.Finding, was)
+		s.keepDetails(&a.Finding, was)
 	} else {
 		a.Looked = time.Time{}
 	}
@@ -162,8 +162,9 @@ func (s *step) found(f finding.Finding, looked bool) {
 
 func retried(f finding.Finding) string { return "retried: " + f.Retry }
 
-// keepDetails keeps what is not looked at in every check.
-func keepDetails(f *finding.Finding, was finding.Finding) {
+// keepDetails keeps what is not looked at in every check, and due runs of which the finding
+// tells no more though they never came.
+func (s *step) keepDetails(f *finding.Finding, was finding.Finding) {
 	if f.Holder == nil {
 		f.Holder = was.Holder
 	}
@@ -171,16 +172,8 @@ func keepDetails(f *finding.Finding, was finding.Finding) {
 	if len(f.Changes) == 0 {
 		f.Changes = was.Changes
 	}
-	known := map[string]bool{}
-	for _, m := range f.Missed {
-		known[m.Address+m.At.String()] = true
-	}
 	if f.Kind == rule.Missing {
-		for _, m := range was.Missed {
-			if !known[m.Address+m.At.String()] {
-				f.Missed = append(slices.Clip(f.Missed), m)
-			}
-		}
+		f.Missed = compactMissed(slices.Concat(f.Missed, s.stillMissed(was.Missed)))
 	}
 }
 

@@ -194,7 +194,7 @@ func (s *step) recovered(i Incident) {
 // missedBy are the due runs that never started because of an alert.
 func (s *step) missedBy(a Alert) (all []finding.Missed) {
 	if a.Kind == rule.Missing {
-		all = append(all, a.Missed...)
+		all = s.stillMissed(a.Missed)
 	}
 	prefix := ""
 	switch a.Kind {
@@ -208,6 +208,17 @@ func (s *step) missedBy(a Alert) (all []finding.Missed) {
 	for _, m := range s.missed {
 		whole := m.Address == prefix || strings.HasSuffix(prefix, ":") && strings.HasPrefix(m.Address, prefix)
 		if whole && !m.At.Before(a.Since) && !m.At.After(s.now) {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// stillMissed are those of due runs that did not come after all: nobody is to start again
+// what has run.
+func (s *step) stillMissed(was []finding.Missed) (all []finding.Missed) {
+	for _, m := range was {
+		if slices.ContainsFunc(s.missed, func(o finding.Missed) bool { return o.Address == m.Address && o.At.Equal(m.At) }) {
 			all = append(all, m)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/outrider-run/outrider/runner/internal/checker/rule"
 	"github.com/outrider-run/outrider/runner/internal/checker/threshold"
+	"github.com/outrider-run/outrider/sdk/observe"
 )
 
 // Ledger is the engine that the ledger's own runs are of.
@@ -33,7 +34,10 @@ type Finding struct {
 	// Run is the engine's id, Address what the host's verbs take, with the source.
 	Run     string `json:"run,omitempty"`
 	Address string `json:"address,omitempty"`
-	Task    string `json:"task,omitempty"`
+	// RunState is how Run stood when it was found: open, or how it ended; "" where nobody
+	// knows.
+	RunState observe.State `json:"run_state,omitempty"`
+	Task     string        `json:"task,omitempty"`
 	// Part of the engine that is not well.
 	Part   string            `json:"part,omitempty"`
 	Signal string            `json:"signal,omitempty"`
@@ -54,7 +58,7 @@ type Finding struct {
 	Changes []Change `json:"changes,omitempty"`
 	// Holders are who holds what is full.
 	Holders []string `json:"holders,omitempty"`
-	// Missed are due runs that never started.
+	// Missed are due runs that never started; of a deadline, those that were to meet it.
 	Missed []Missed  `json:"missed,omitempty"`
 	ETA    time.Time `json:"eta,omitzero"`
 

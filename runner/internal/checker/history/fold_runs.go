@@ -88,7 +88,7 @@ func (f *fold) lost() {
 // open is a run as it is kept while it is open.
 func (f *fold) open(r observe.Run, was Open) Open {
 	w := f.began(r)
-	o := Open{Run: r, First: r.Created, Cancelling: was.Cancelling}
+	o := Open{Run: r, First: r.Created, Cancelling: was.Cancelling, Looked: was.Looked}
 	if o.Started.IsZero() {
 		o.Started = was.Started // details are not asked for each time
 	}
@@ -114,16 +114,19 @@ func (f *fold) open(r observe.Run, was Open) Open {
 	return o
 }
 
-// began notes that a run is there. Only what is news makes a change.
+// began notes that a run is there. Only what is news makes a change. Labels that are nil are
+// not known, so that those of the run before hold; a newer run without any has none, and what
+// an owner took out of the workflow holds no more.
 func (f *fold) began(r observe.Run) *Workflow {
 	w := f.s.Workflows[Key(r.Project, r.Workflow)]
 	newer := w == nil || r.Created.After(w.LastRun)
-	if newer || len(r.Labels) > 0 && !maps.Equal(w.Labels, r.Labels) && !r.Created.Before(w.LastRun) {
+	told := w != nil && r.Labels != nil && !r.Created.Before(w.LastRun)
+	if newer || told && !maps.Equal(w.Labels, r.Labels) {
 		w = f.workflow(r.Project, r.Workflow)
 		if newer {
 			w.LastRun = r.Created
 		}
-		if len(r.Labels) > 0 {
+		if r.Labels != nil {
 			w.Labels = r.Labels
 		}
 	}

@@ -45,6 +45,9 @@ func (f *fold) schedule(key string, one observe.Schedule) {
 		Off: one.Off || !one.Disabled.IsZero(), OffSince: one.Disabled, Broken: one.Broken,
 		MaxActive: one.MaxActive, Labels: one.Labels,
 	}
+	if now.Labels == nil && was != nil {
+		now.Labels = was.Labels // nil is not known; none are empty
+	}
 	if now.Off && now.OffSince.IsZero() && was != nil {
 		now.OffSince = was.OffSince
 		if !was.Off {
@@ -93,26 +96,13 @@ func (f *fold) due() {
 	for _, key := range slices.Sorted(maps.Keys(f.s.Workflows)) {
 		if w := f.s.Workflows[key]; len(w.Due) > 0 {
 			left := slices.DeleteFunc(slices.Clone(w.Due), func(d Due) bool {
-				return f.s.At.Sub(d.At) > keepDue || f.came(w, d)
+				return f.s.At.Sub(d.At) > keepDue || w.Came(d, f.openOf[key])
 			})
 			if len(left) < len(w.Due) {
 				f.workflow(w.Project, w.Name).Due = left
 			}
 		}
 	}
-}
-
-func (f *fold) came(w *Workflow, d Due) bool {
-	is := func(session, created time.Time) bool {
-		if !session.IsZero() && !d.Session.IsZero() {
-			return session.Equal(d.Session)
-		}
-		return !created.Before(d.At.Add(-early))
-	}
-	if slices.ContainsFunc(w.Outcomes, func(o Outcome) bool { return is(o.Time, o.Created) }) {
-		return true
-	}
-	return slices.ContainsFunc(f.openOf[w.Key()], func(o Open) bool { return is(o.Time, o.Created) })
 }
 
 // successor is the workflow that came when another went: the only one that is new in

@@ -25,10 +25,10 @@ func (w *Workflow) Limit(spec threshold.Spec, b threshold.Bounds, r observe.Run)
 
 // Under is the limit below which a run is suspiciously fast. The run itself does not
 // count.
-func (w *Workflow) Under(spec threshold.Spec, o Outcome) threshold.Limit {
+func (w *Workflow) Under(spec threshold.Spec, b threshold.Bounds, o Outcome) threshold.Limit {
 	runs := slices.DeleteFunc(w.Runs.Samples(), func(s Sample) bool { return s.Start == o.Created.UnixMilli() })
 	past, clock, bucket := w.among(runs, observe.Run{Created: o.Created, Started: o.Started, Time: o.Time})
-	l := spec.Under(past)
+	l := spec.Under(past, b)
 	l.Clock, l.Bucket = clock, bucket
 	return l
 }

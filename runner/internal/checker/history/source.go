@@ -1,6 +1,7 @@
 package history
 
 import (
+	"maps"
 	"time"
 
 	"github.com/outrider-run/outrider/sdk/observe"
@@ -43,6 +44,8 @@ type Open struct {
 	// Changed and Revised are what differs from the last success.
 	Changed []string `json:"changed,omitempty"`
 	Revised string   `json:"revised,omitempty"`
+	// Looked is when it was last looked at closely: its tasks and log. Zero for never.
+	Looked time.Time `json:"looked,omitzero"`
 }
 
 // Lost is a run that was open, and of which the source says nothing more.
@@ -73,4 +76,17 @@ type Changes struct {
 	// Ended are the runs that this snapshot told to have ended, as far as that is news.
 	Ended []observe.Run
 	Blind Blind
+}
+
+// LookedAt notes that open runs were looked at closely in the last snapshot, whatever came
+// of it.
+func (s Source) LookedAt(ids []string) Source {
+	s.Open = maps.Clone(s.Open)
+	for _, id := range ids {
+		if o, open := s.Open[id]; open {
+			o.Looked = s.At
+			s.Open[id] = o
+		}
+	}
+	return s
 }

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"slices"
 	"time"
 
 	"github.com/outrider-run/outrider/sdk/observe"
@@ -51,7 +52,7 @@ type Workflow struct {
 	// that came in its place.
 	Gone    time.Time `json:"gone,omitzero"`
 	Renamed string    `json:"renamed,omitempty"`
-	// Labels are those of its last run.
+	// Labels are those of its last run of which they are known.
 	Labels map[string]string `json:"labels,omitempty"`
 }
 
@@ -125,4 +126,17 @@ type Due struct {
 	Session time.Time `json:"session,omitzero"`
 	// While is a run that was open when it was due.
 	While string `json:"while,omitempty"`
+}
+
+// Came reports whether the run that was due came: one of its session, or where that is
+// not told one that was created since. open are the workflow's runs that are open.
+func (w *Workflow) Came(d Due, open []Open) bool {
+	is := func(session, created time.Time) bool {
+		if !session.IsZero() && !d.Session.IsZero() {
+			return session.Equal(d.Session)
+		}
+		return !created.Before(d.At.Add(-early))
+	}
+	return slices.ContainsFunc(w.Outcomes, func(o Outcome) bool { return is(o.Time, o.Created) }) ||
+		slices.ContainsFunc(open, func(o Open) bool { return is(o.Time, o.Created) })
 }

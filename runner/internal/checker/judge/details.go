@@ -1,8 +1,12 @@
 package judge
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/outrider-run/outrider/runner/internal/checker/history"
@@ -11,8 +15,10 @@ import (
 	"github.com/outrider-run/outrider/sdk/observe"
 )
 
-// TaskRuns are open runs that may have a task beyond its threshold: no task is older
-// than its run, and none is looked at without need.
+// TaskRuns are open runs of which their tasks alone may tell something: that one is beyond
+// its threshold, or that none ever began. No task is older than its run, and none is looked
+// at without need. Those that were not looked at for the longest time come first, so that
+// each has its turn.
 func (in Input) TaskRuns() (ids []string) {
 	var rules []*rule.Rule
 	for _, r := range in.Rules.All() {
@@ -20,13 +26,14 @@ func (in Input) TaskRuns() (ids []string) {
 			rules = append(rules, r)
 		}
 	}
-	if len(rules) == 0 {
-		return nil
-	}
 	j := newJudge(in)
-	for _, id := range slices.Sorted(maps.Keys(in.Source.Open)) {
+	for _, id := range idsOf(in.Source.Open) {
 		o := in.Source.Open[id]
 		w := in.Source.Workflows[history.Key(o.Project, o.Workflow)]
+		if w != nil && j.unbegun(w, o) {
+			ids = append(ids, id)
+			continue
+		}
 		if w == nil || o.State != observe.Running {
 			continue
 		}
@@ -35,29 +42,36 @@ func (in Input) TaskRuns() (ids []string) {
 			ids = append(ids, id)
 		}
 	}
+	slices.SortStableFunc(ids, func(a, b string) int {
+		return in.Source.Open[a].Looked.Compare(in.Source.Open[b].Looked)
+	})
 	return ids
 }
 
-// Unbegun are open runs of which it is not known whether anything of them ever began, and
-// which wait for too long if nothing did: some engines call a run running that only their
-// tasks tell to wait.
-func (in Input) Unbegun() (ids []string) {
-	j := newJudge(in)
-	for _, id := range slices.Sorted(maps.Keys(in.Source.Open)) {
-		o := in.Source.Open[id]
-		w := in.Source.Workflows[history.Key(o.Project, o.Workflow)]
-		if w == nil || !o.Started.IsZero() || o.State != observe.Running && !o.NotBegun {
-			continue
+// idsOf are those of open runs in their order: 9 before 10.
+func idsOf(open map[string]history.Open) []string {
+	order := func(id string) string {
+		if n, err := strconv.ParseUint(id, 10, 64); err == nil {
+			return fmt.Sprintf("%020d", n)
 		}
-		s := j.subject(w)
-		took := history.Elapsed(o.Run, threshold.Created, j.at)
-		over := func(d rule.Decision) bool { return took > d.Limit.Fixed }
-		if slices.ContainsFunc(in.Rules.Decide(rule.Queued, s.who, s.owner), over) ||
-			slices.ContainsFunc(in.Rules.Decide(rule.Stalled, rule.Subject{Source: in.Name}, rule.Owner{}), over) {
-			ids = append(ids, id)
-		}
+		return id
 	}
-	return ids
+	return slices.SortedFunc(maps.Keys(open), func(a, b string) int {
+		return cmp.Or(strings.Compare(order(a), order(b)), strings.Compare(a, b))
+	})
+}
+
+// unbegun reports whether nobody knows that a run ever began, and it waits for too long if it
+// did not: some engines call a run running that only its tasks tell to wait.
+func (j *judge) unbegun(w *history.Workflow, o history.Open) bool {
+	if !o.Started.IsZero() || o.State != observe.Running && !o.NotBegun {
+		return false
+	}
+	s := j.subject(w)
+	took := history.Elapsed(o.Run, threshold.Created, j.at)
+	over := func(d rule.Decision) bool { return took > d.Limit.Fixed }
+	return slices.ContainsFunc(j.Rules.Decide(rule.Queued, s.who, s.owner), over) ||
+		slices.ContainsFunc(j.Rules.Decide(rule.Stalled, rule.Subject{Source: j.Name}, rule.Owner{}), over)
 }
 
 // mayHave reports whether a task rule can hold for a run that takes so long.
@@ -75,7 +89,7 @@ func (j *judge) mayHave(r *rule.Rule, w *history.Workflow, took time.Duration) b
 	}
 	least := time.Duration(w.TaskLimit(spec, r.Bounds, "").At) // of one without a history
 	for name := range w.Tasks {
-		if r.Task.Match(name) {
+		if r.Task.MatchTask(name) {
 			least = min(least, time.Duration(w.TaskLimit(spec, r.Bounds, name).At))
 		}
 	}

@@ -46,7 +46,7 @@ func (in Input) Explain(w *history.Workflow) (all []Deciding) {
 				l := w.Limit(d.Limit, d.Bounds, run)
 				one.Limit = &l
 			case rule.Fast:
-				l := w.Under(d.Limit, history.Outcome{Created: run.Created, Started: run.Started})
+				l := w.Under(d.Limit, d.Bounds, history.Outcome{Created: run.Created, Started: run.Started})
 				one.Limit = &l
 			}
 			all = append(all, one)

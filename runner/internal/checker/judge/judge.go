@@ -81,7 +81,7 @@ func Judge(in Input) Output {
 
 func newJudge(in Input) *judge {
 	j := &judge{Input: in, at: in.Source.At, open: map[string][]history.Open{}, seen: map[string]observe.Run{}}
-	for _, id := range slices.Sorted(maps.Keys(in.Source.Open)) {
+	for _, id := range idsOf(in.Source.Open) {
 		o := in.Source.Open[id]
 		key := history.Key(o.Project, o.Workflow)
 		j.open[key] = append(j.open[key], o)
@@ -145,7 +145,7 @@ func (j *judge) tell(f finding.Finding) { j.out.Findings = append(j.out.Findings
 // ofRun makes a finding one about a run.
 func (j *judge) ofRun(f finding.Finding, o history.Open) finding.Finding {
 	f.Key += "@" + o.ID
-	f.Run, f.Address, f.Link = o.ID, j.address(o.Address), o.Link
+	f.Run, f.RunState, f.Address, f.Link = o.ID, o.State, j.address(o.Address), o.Link
 	f.Labels = finding.Merge(f.Labels, o.Labels)
 	f.Tries = o.Try
 	if o.Before > 0 {

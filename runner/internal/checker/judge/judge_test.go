@@ -33,8 +33,10 @@ func snap(minute float64, runs ...observe.Run) observe.Snapshot {
 	return observe.Snapshot{Engine: "digdag", At: at(minute), Runs: runs}
 }
 
-func with(s observe.Snapshot, f func(*observe.Snapshot)) observe.Snapshot {
-	f(&s)
+func with(s observe.Snapshot, all ...func(*observe.Snapshot)) observe.Snapshot {
+	for _, f := range all {
+		f(&s)
+	}
 	return s
 }
 
@@ -227,7 +229,6 @@ func TestLateAndMissing(t *testing.T) {
 		{"without a next time", "", []observe.Snapshot{due(0, 60), with(snap(90), func(s *observe.Snapshot) { s.Schedules = []observe.Schedule{{Project: "etl", Workflow: "daily"}} })}, "missing |etl/daily: the run due at 01:00 UTC never started"},
 		{"as many run as may", "", []observe.Snapshot{due(0, 60), with(snap(71, run("1", 70, 0, observe.Running)), sched(60, active(1)))}, "saturated |etl/daily: 1 of 1 runs at once are open, and the one due at 01:00 UTC waits"},
 		{"one more may run", "", []observe.Snapshot{due(0, 60), with(snap(71, run("1", 70, 0, observe.Running)), sched(60, active(2)))}, "late |etl/daily: due at 01:00 UTC, 11m ago, and not started"},
-		{"one runs, and nobody says how many may", "", []observe.Snapshot{due(0, 60), with(snap(71, run("1", 70, 0, observe.Running)), sched(60))}, ""},
 		{"not missing yet", "", []observe.Snapshot{due(0, 60), due(61, 120), due(74, 120)}, ""},
 		{"missing", "", []observe.Snapshot{due(0, 60), due(61, 120), due(76, 120)}, "missing |etl/daily: the run due at 01:00 UTC never started"},
 		{"two are missing", "", []observe.Snapshot{due(0, 60), due(61, 120), due(121, 180), due(140, 180)}, "missing |etl/daily: 2 due runs never started, the first due at 01:00 UTC"},
@@ -240,6 +241,7 @@ func TestDisabledAndBroken(t *testing.T) {
 	off := func(s *observe.Schedule) { s.Off = true }
 	bad := func(s *observe.Schedule) { s.Broken = "SyntaxError: x\n  at line 3" }
 	other := func(s *observe.Schedule) { s.Workflow = "other" }
+	dag := sched(0, func(s *observe.Schedule) { s.NextRun, s.NextSession = time.Time{}, time.Time{} })
 	ran := func(minute float64) observe.Snapshot {
 		return with(snap(minute, run("1", minute-10, 5, observe.Success)), sched(1e6))
 	}
@@ -253,6 +255,7 @@ func TestDisabledAndBroken(t *testing.T) {
 		})}, "broken |etl/daily: it cannot be read: SyntaxError: x\nbroken |x.py: x.py cannot be read: no module"},
 		{"gone", "", []observe.Snapshot{ran(10), with(snap(20), sched(1e6, other))}, ""},
 		{"gone, and something else stays", "", []observe.Snapshot{with(ran(10), sched(1e6, other)), with(snap(70), sched(1e6, other))}, "broken |etl/daily: its schedule is gone, and it ran last 1h10m ago"},
+		{"gone, a DAG that had no schedule", "", []observe.Snapshot{with(snap(10, run("1", 0, 5, observe.Success)), dag, sched(1e6, other)), with(snap(70), sched(1e6, other))}, "broken |etl/daily: it is gone, and it ran last 1h10m ago"},
 		{"gone, and it ran long ago", "", []observe.Snapshot{with(ran(10), sched(1e6, other)), with(snap(11000), sched(1e6, other))}, ""},
 		{"nobody could look", "", []observe.Snapshot{ran(10), {At: at(20), Blind: []string{"schedules: 500"}}}, ""},
 	}.run(t)
@@ -381,14 +384,6 @@ func TestUnreachable(t *testing.T) {
 	f := Unreachable("prod", rules(t, ""), at(0), at(5), "dial tcp: refused")
 	if len(f) != 1 || f[0].Key != "prod|unreachable" || f[0].What != "it does not answer: dial tcp: refused" || f[0].For != 3 || f[0].Severity != rule.Critical {
 		t.Errorf("%+v", f)
-	}
-}
-
-func TestOwnersProblemsAreNoted(t *testing.T) {
-	r := run("1", 0, 0, observe.Running)
-	r.Labels = map[string]string{rule.LabelThreshold: "soon"}
-	if out := Judge(after(t, "", snap(0, r))); len(out.Notes) != 1 || !strings.HasPrefix(out.Notes[0], `prod:etl/daily: label outrider.threshold: "soon"`) {
-		t.Errorf("%q", out.Notes)
 	}
 }
 

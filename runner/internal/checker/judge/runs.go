@@ -129,7 +129,9 @@ func (j *judge) lost() {
 		for _, d := range j.Rules.Decide(rule.Lost, s.who, s.owner) {
 			f := j.found(d, s, "it was open, and the engine has it no more")
 			f.Since = l.At
-			j.tell(j.ofRun(f, l.Open))
+			f = j.ofRun(f, l.Open)
+			f.RunState = "" // what became of it nobody knows
+			j.tell(f)
 		}
 	}
 }

@@ -27,19 +27,23 @@ func (j *judge) schedule(s subject) {
 	j.missing(s)
 }
 
-// late wants the engine to start what is due. Where as many runs are open as may be, it
-// waits for them: Airflow 3 leaves the next time in the past meanwhile. The time of one that
-// is new, was turned on or catches up is past from the beginning, and soon over.
+// late wants the engine to start what is due, until a run of that session was seen: somebody
+// may have started it by hand, and the engine not gone on. Where an engine says how many runs
+// may be open and as many are, the next one waits its turn: Airflow starts none at
+// max_active_runs, and Airflow 3 leaves the next time in the past meanwhile. Digdag and the
+// ledger have no such limit: there a run that hangs hides no other that is due. The time of
+// one that is new, was turned on or catches up is past from the beginning, and soon over.
 func (j *judge) late(s subject, c *history.Schedule) {
-	active := len(j.open[s.key])
-	if c.Next.IsZero() || active > 0 && active >= c.MaxActive {
+	due := history.Due{At: c.Next, Session: c.Session}
+	full := c.MaxActive > 0 && len(j.open[s.key]) >= c.MaxActive
+	if c.Next.IsZero() || full || s.w.Came(due, j.open[s.key]) {
 		return
 	}
 	for _, d := range j.Rules.Decide(rule.Late, s.who, s.owner) {
 		if took := j.at.Sub(c.Next); j.at.Sub(later(c.Next, c.Late)) > d.Limit.Fixed {
 			f := j.found(d, s, fmt.Sprintf("due at %s, %s ago, and not started", c.Next.UTC().Format("15:04 MST"), short(took)))
 			f.Since, f.Elapsed = c.Next, threshold.Duration(took)
-			f.Missed = []finding.Missed{j.missed(s.w, history.Due{At: c.Next, Session: c.Session})}
+			f.Missed = []finding.Missed{j.missed(s.w, due)}
 			j.tell(f)
 		}
 	}
@@ -74,6 +78,18 @@ func (j *judge) missing(s subject) {
 		f.Since, f.Elapsed, f.Missed = first.At, threshold.Duration(j.at.Sub(first.At)), missed
 		j.tell(f)
 	}
+}
+
+// due are a workflow's runs that should have come by now and have not, also the one that the
+// engine has not gone on from.
+func (j *judge) due(s subject) []history.Due {
+	all := slices.Clone(s.w.Due)
+	if c := s.w.Schedule; c != nil && !c.Off && !c.Next.IsZero() && !c.Next.After(j.at) {
+		if due := (history.Due{At: c.Next, Session: c.Session}); !s.w.Came(due, j.open[s.key]) {
+			all = append(all, due)
+		}
+	}
+	return all
 }
 
 func (j *judge) missed(w *history.Workflow, d history.Due) finding.Missed {
@@ -125,7 +141,8 @@ func (j *judge) disabled(s subject, c *history.Schedule) {
 }
 
 // broken finds what cannot be read, and what is gone though it ran lately. A workflow
-// that came in its place makes up for it.
+// that came in its place makes up for it. Airflow lists its DAGs with a schedule or without
+// one; Digdag only what has one, so that nobody can tell there that another is gone.
 func (j *judge) broken(s subject) {
 	c := s.w.Schedule
 	if c == nil || c.Broken == "" && s.w.Gone.IsZero() {
@@ -138,7 +155,11 @@ func (j *judge) broken(s subject) {
 			f.Since = j.at
 			j.tell(f)
 		case s.w.Renamed == "" && !s.w.LastRun.IsZero() && j.at.Sub(s.w.LastRun) <= d.Limit.Fixed && s.w.Gone.After(j.Source.Since):
-			f := j.found(d, s, fmt.Sprintf("its schedule is gone, and it ran last %s ago", short(j.at.Sub(s.w.LastRun))))
+			what := "its schedule"
+			if c.Next.IsZero() && c.Expression == "" { // it had none
+				what = "it"
+			}
+			f := j.found(d, s, fmt.Sprintf("%s is gone, and it ran last %s ago", what, short(j.at.Sub(s.w.LastRun))))
 			f.Since = s.w.Gone
 			j.tell(f)
 		}

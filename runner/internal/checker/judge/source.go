@@ -69,7 +69,7 @@ func ofPart(f finding.Finding, h observe.Health) finding.Finding {
 // stalled finds runs that wait for nothing of their own, while nothing begins or ends.
 func (j *judge) stalled() {
 	var waiting []string
-	for _, id := range slices.Sorted(maps.Keys(j.Source.Open)) {
+	for _, id := range idsOf(j.Source.Open) {
 		o := j.Source.Open[id]
 		if o.State == observe.Queued && j.itsTurn(history.Key(o.Project, o.Workflow), o) == "" {
 			waiting = append(waiting, j.address(o.Address))
@@ -153,7 +153,8 @@ func limitKey(name string, labels map[string]string) string {
 	return history.SignalKey(observe.Signal{Name: name, Labels: labels})
 }
 
-// full is a workflow with as many runs as it may have, and one more that is due.
+// full is a workflow with as many runs as it may have, and one more that is due. It is the
+// workflow's own matter, for which its owner's settings hold.
 func (j *judge) full(key string) {
 	w := j.Source.Workflows[key]
 	if w == nil || w.Schedule == nil || w.Schedule.MaxActive == 0 {
@@ -175,7 +176,7 @@ func (j *judge) full(key string) {
 		return
 	}
 	s := j.subject(w)
-	for _, d := range j.Rules.Decide(rule.Saturated, rule.Subject{Source: j.Name, Labels: s.who.Labels}, rule.Owner{}) {
+	for _, d := range j.Rules.Decide(rule.Saturated, s.who, s.owner) {
 		f := j.found(d, s, fmt.Sprintf("%d of %d runs at once are open, and %s", len(running), w.Schedule.MaxActive, waits))
 		f.Since = j.at
 		for _, o := range running[:min(len(running), maxHolders)] {

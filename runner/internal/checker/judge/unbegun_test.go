@@ -66,7 +66,7 @@ func TestUnbegun(t *testing.T) {
 		{"[{name: q, kind: queued, threshold: 10m}]", 11, []string{"1", "6"}},
 		{"[{name: q, kind: queued, off: true}, {name: stalled, kind: stalled, off: true}]", 500, nil},
 	} {
-		if got := after(t, c.rules, snap(0), snap(c.minute, all...)).Unbegun(); !slices.Equal(got, c.want) {
+		if got := after(t, c.rules, snap(0), snap(c.minute, all...)).TaskRuns(); !slices.Equal(got, c.want) {
 			t.Errorf("%s at %v: %q, want %q", c.rules, c.minute, got, c.want)
 		}
 	}

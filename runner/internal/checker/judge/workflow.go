@@ -52,7 +52,7 @@ func (j *judge) failure(s subject, d rule.Decision, o history.Outcome, n int) fi
 	if d.Of > 1 {
 		f.What += fmt.Sprintf("; %d of the last %d sessions failed", n, d.Of)
 	}
-	f.Since, f.Run, f.Link, f.Tries = o.Ended, o.ID, o.Link, o.Try
+	f.Since, f.Run, f.RunState, f.Link, f.Tries = o.Ended, o.ID, o.State, o.Link, o.Try
 	f.Address = j.address(cmp.Or(o.Address, s.key))
 	if o.Try > 1 {
 		f.Total = threshold.Duration(time.Duration(o.Sum) * time.Millisecond)
@@ -93,7 +93,9 @@ func (j *judge) deadline(s subject) {
 	}
 }
 
-// expected adds the run that it hangs on, where one is open.
+// expected adds the run that it hangs on: the open one, else the last, which did not
+// succeed, else those that were due and never started. RunState tells them apart, as what
+// helps is not the same.
 func (j *judge) expected(f finding.Finding, s subject, from time.Time) finding.Finding {
 	for _, o := range j.open[s.key] {
 		if !o.First.After(from) {
@@ -110,7 +112,15 @@ func (j *judge) expected(f finding.Finding, s subject, from time.Time) finding.F
 	if len(s.w.Outcomes) > 0 {
 		if o := s.w.Outcomes[len(s.w.Outcomes)-1]; o.State != observe.Success && o.First.After(from) {
 			f.What += fmt.Sprintf("; the last run ended %s", o.State)
-			f.Run, f.Link, f.Address = o.ID, o.Link, j.address(cmp.Or(o.Address, s.key))
+			f.Run, f.RunState, f.Link, f.Tries = o.ID, o.State, o.Link, o.Try
+			f.Address = j.address(cmp.Or(o.Address, s.key))
+			f.Changes = changes(o.Before, o.Revision, o.Changed)
+			return j.withDetails(f, o.ID)
+		}
+	}
+	for _, due := range j.due(s) {
+		if due.At.After(from) {
+			f.Missed = append(f.Missed, j.missed(s.w, due))
 		}
 	}
 	return f
@@ -174,7 +184,7 @@ func (j *judge) fast(s subject) {
 	}
 	o := history.Outcome{ID: g.ID, Created: g.Created, Started: g.Started}
 	for _, d := range j.Rules.Decide(rule.Fast, s.who, s.owner) {
-		l := s.w.Under(d.Limit, o)
+		l := s.w.Under(d.Limit, d.Bounds, o)
 		took := history.Elapsed(observe.Run{Created: g.Created, Started: g.Started}, l.Clock, g.Ended)
 		if took >= time.Duration(l.At) {
 			continue
@@ -183,7 +193,7 @@ func (j *judge) fast(s subject) {
 		if l.N > 0 {
 			f.What += ", usually " + short(time.Duration(l.Median))
 		}
-		f.Since, f.Elapsed, f.Limit, f.Run = g.Ended, threshold.Duration(took), &l, g.ID
+		f.Since, f.Elapsed, f.Limit, f.Run, f.RunState = g.Ended, threshold.Duration(took), &l, g.ID, observe.Success
 		f.Address = j.address(cmp.Or(g.Address, s.key))
 		j.tell(j.withDetails(f, g.ID))
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/outrider-run/outrider/runner/internal/checker/threshold"
 )
@@ -53,7 +55,8 @@ type Rule struct {
 	Builtin bool `json:"-"`
 }
 
-// Glob is a pattern with *, ? and [a-z] as in a shell; * stops at a slash.
+// Glob is a pattern with *, ? and [a-z] as in a shell; * stops at a slash, but in a task's
+// name.
 type Glob string
 
 // UnmarshalText refuses what is no pattern.
@@ -113,17 +116,27 @@ func (g Globs) Match(name string) bool {
 	return false
 }
 
+// MatchTask is Match for the name of a task, in which a slash parts nothing: for_each puts
+// the values there that it goes through.
+func (g Globs) MatchTask(name string) bool {
+	whole := func(text string) string { return strings.ReplaceAll(text, "/", "\x00") }
+	return len(g) == 0 || slices.ContainsFunc(g, func(one Glob) bool { return Glob(whole(string(one))).Match(whole(name)) })
+}
+
 // Subject is whom a rule may be about. What does not apply is "".
 type Subject struct {
 	Source, Project, Workflow, Task, Part string
 	Labels                                map[string]string
 }
 
-// Match reports whether a rule is about a subject. A rule about a source alone is not
-// asked for project, workflow and task.
+// Match reports whether a rule is about a subject. One that names workflows, if only as *,
+// is not about what is no workflow's.
 func (r *Rule) Match(s Subject) bool {
+	if s.Workflow == "" && len(r.Project)+len(r.Workflow) > 0 {
+		return false
+	}
 	if !r.Source.Match(s.Source) || !r.Project.Match(s.Project) || !r.Workflow.Match(s.Workflow) ||
-		!r.Task.Match(s.Task) || !r.Part.Match(s.Part) {
+		!r.Task.MatchTask(s.Task) || !r.Part.Match(s.Part) {
 		return false
 	}
 	for key, glob := range r.Labels {

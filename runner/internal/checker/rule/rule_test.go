@@ -133,6 +133,7 @@ func TestRulesRefuseWhatDoesNotGoTogether(t *testing.T) {
 		{"{name: a, kind: saturated, above: 80}", `rule a: above: 80: want a share above 0 and up to 1, such as 0.8`},
 		{"{name: a, kind: overlap, above: 0}", `rule a: above: 0: want a number of runs from 1 on`},
 		{"{name: a, kind: unreachable, project: etl}", `rule a: project: "etl": a rule of kind unreachable is about a source`},
+		{"{name: a, kind: saturated, task: +load}", `rule a: task: "+load": a rule of kind saturated is about a source`},
 		{"{name: a, kind: running, task: +load}", `rule a: task: "+load": a rule of kind running is about a run; want kind: task`},
 		{"{name: a, kind: running}\n  - {name: a, kind: late}", `rule a: name: "a": another rule has it`},
 	} {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/expr-lang/expr"
@@ -18,6 +19,8 @@ type Set struct {
 	all   []*Rule
 	facts map[Kind]Facts
 	whens map[*Rule]*vm.Program
+	// setBy says who set the threshold of a kind, where that is not its own.
+	setBy map[Kind]string
 }
 
 // Builtin are the rules that hold without a config.
@@ -33,7 +36,7 @@ func Builtin() []Rule {
 
 // NewSet validates the rules of a config. The error joins a *Problem for all that is wrong.
 func NewSet(rules []Rule) (*Set, error) {
-	s := &Set{by: map[Kind][]*Rule{}, whens: map[*Rule]*vm.Program{}}
+	s := &Set{by: map[Kind][]*Rule{}, whens: map[*Rule]*vm.Program{}, setBy: map[Kind]string{}}
 	names := map[string]bool{}
 	_, facts := Kinds()
 	s.facts = facts
@@ -95,7 +98,7 @@ func (s *Set) Has(name string, kind Kind) bool {
 
 // With is the set with each rule changed by f, which leaves kind and name alone.
 func (s *Set) With(f func(*Rule)) *Set {
-	out := &Set{by: map[Kind][]*Rule{}, facts: s.facts, whens: map[*Rule]*vm.Program{}}
+	out := &Set{by: map[Kind][]*Rule{}, facts: s.facts, whens: map[*Rule]*vm.Program{}, setBy: s.setBy}
 	for _, r := range s.all {
 		one := *r
 		f(&one)
@@ -108,12 +111,30 @@ func (s *Set) With(f func(*Rule)) *Set {
 	return out
 }
 
+// WithDefault is the set with another threshold for rules of a kind, where neither a rule
+// nor an owner sets one. by says who does.
+func (s *Set) WithDefault(kind Kind, limit threshold.Spec, by string) *Set {
+	out := s.With(func(r *Rule) {
+		if r.Builtin && r.Kind == kind {
+			r.Threshold = limit
+		}
+	})
+	out.facts, out.setBy = maps.Clone(s.facts), maps.Clone(s.setBy)
+	facts := out.facts[kind]
+	facts.Threshold = limit
+	out.facts[kind], out.setBy[kind] = facts, by
+	return out
+}
+
+// Default is the threshold of a kind where nobody sets one.
+func (s *Set) Default(kind Kind) threshold.Spec { return s.facts[kind].Threshold }
+
 // Decision is a rule that applies to a subject, and with which threshold.
 type Decision struct {
 	*Rule
 	// Limit is the rule's threshold, the owner's or the kind's.
 	Limit threshold.Spec
-	// From says whose the threshold is: config, owner or default.
+	// From says whose the threshold is: config, owner, default, or who set the default.
 	From string
 }
 
@@ -127,7 +148,7 @@ func (s *Set) Decide(kind Kind, who Subject, owner Owner) []Decision {
 		if r.Off || r.Builtin && owner.off(kind) {
 			break
 		}
-		all = append(all, decide(r, s.facts[kind], owner))
+		all = append(all, s.decide(r, owner))
 		if !r.Continue && r.Severity != None {
 			break
 		}
@@ -135,8 +156,8 @@ func (s *Set) Decide(kind Kind, who Subject, owner Owner) []Decision {
 	return all
 }
 
-func decide(r *Rule, facts Facts, owner Owner) Decision {
-	d := Decision{Rule: r, Limit: facts.Threshold, From: "default"}
+func (s *Set) decide(r *Rule, owner Owner) Decision {
+	d := Decision{Rule: r, Limit: s.facts[r.Kind].Threshold, From: cmp.Or(s.setBy[r.Kind], "default")}
 	switch {
 	case !r.Builtin && !r.Threshold.IsZero():
 		d.Limit, d.From = r.Threshold, "config"

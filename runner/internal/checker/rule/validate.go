@@ -85,7 +85,7 @@ func (r *Rule) problems() (wrong []*Problem) {
 	}
 	if facts.About == AboutSource {
 		for field, globs := range map[string]Globs{"project": r.Project, "workflow": r.Workflow, "task": r.Task} {
-			if len(globs) > 0 {
+			if len(globs) > 0 && (r.Kind != Saturated || field == "task") {
 				bad(field, string(globs[0]), "a rule of kind %s is about a source", r.Kind)
 			}
 		}

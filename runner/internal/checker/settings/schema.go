@@ -124,7 +124,7 @@ func hostSchemas() map[string]*jsonschema.Schema {
 func described() map[string]map[string]string {
 	rules := map[string]string{
 		"name": "a name of its own", "kind": "what it looks for: " + kindsText(),
-		"source": "the sources: a pattern, or a list of them", "project": "the projects", "workflow": "the workflows or DAGs", "task": "the tasks",
+		"source": "the sources: a pattern, or a list of them", "project": "the projects", "workflow": "the workflows or DAGs", "task": "the tasks; here * goes over slashes too",
 		"labels": "labels that have to be there, with a pattern for the value", "threshold": "how long is too long: 2h, usual, or usual*1.5",
 		"floor": "what is usual is never below", "cap": "and never above", "for": "for so many checks in a row", "severity": "how bad it is; none tells nobody, for actions alone",
 		"owner": "who cares for it", "runbook": "where it stands what to do", "text": "a line for whoever is told",

@@ -212,8 +212,9 @@ func runOf(r ledger.Run, now time.Time) observe.Run {
 		ID: r.ID, Address: r.ID, Workflow: r.Component, Session: r.Key, Try: r.Caller.Try,
 		State: stateOf(r), CancelAsked: r.Cancel != "",
 		Created: earlier(r.AskedAt, now), Started: earlier(r.StartedAt, now), Ended: earlier(r.EndedAt, now),
-		Revision: r.PluginVersion, Params: paramsOf(r), Labels: maps.Clone(r.Labels),
+		Revision: r.PluginVersion, Params: paramsOf(r), Labels: map[string]string{},
 	}
+	maps.Copy(o.Labels, r.Labels) // without any there are none, which nil would not say
 	switch {
 	case r.RerunOf != "":
 		o.Trigger = "retry"

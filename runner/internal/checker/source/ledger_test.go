@@ -126,7 +126,7 @@ func TestLedgerRuns(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *watched) {
 		past := w.begin("backup").end(run.Success)
 		s := w.look()
-		if s.Engine != Engine || runIn(t, s, past).State != observe.Success || !s.Health[0].OK {
+		if s.Engine != Engine || runIn(t, s, past).State != observe.Success || runIn(t, s, past).Labels == nil || !s.Health[0].OK {
 			t.Errorf("%+v", s)
 		}
 		a := w.begin("backup", func(r *ledger.Request) {

@@ -144,17 +144,25 @@ func (s Spec) Of(durations []time.Duration, b Bounds) Limit {
 }
 
 // Under is the limit below which something is suspiciously fast: what is usual,
-// mirrored at the median. A factor makes it lower. Without a history it is 0.
-func (s Spec) Under(durations []time.Duration) Limit {
+// mirrored at the median. A factor makes it lower. Without a history it is 0. Bounds hold
+// where they are given; there are none by default, as nothing is too short for everybody.
+func (s Spec) Under(durations []time.Duration, b Bounds) Limit {
 	l := s.Of(durations, Bounds{})
 	l.Bound = ""
 	switch {
 	case s.Fixed > 0:
+		return l
 	case l.Unknown:
 		l.At = 0
 	default:
 		m, width := spread(logs(durations))
 		l.At = Duration(seconds(math.Exp(m-width) / s.factor()))
+	}
+	switch {
+	case l.At < b.Floor:
+		l.At, l.Bound = b.Floor, "floor"
+	case b.Cap > 0 && l.At > b.Cap:
+		l.At, l.Bound = b.Cap, "cap"
 	}
 	return l
 }

@@ -103,18 +103,29 @@ func TestUsuallyNamesRangeAndBucket(t *testing.T) {
 
 func TestUnderMirrorsUsual(t *testing.T) {
 	past := minutes(30, 30, 30, 30, 30)
+	floor := func(d time.Duration) Bounds { return Bounds{Floor: Duration(d)} }
+	limit := func(d time.Duration) Bounds { return Bounds{Cap: Duration(d)} }
 	for _, c := range []struct {
-		spec Spec
-		past []time.Duration
-		want time.Duration
+		spec   Spec
+		past   []time.Duration
+		bounds Bounds
+		want   time.Duration
+		bound  string
 	}{
-		{Usual(), past, 20 * time.Minute},
-		{Spec{Factor: 2}, past, 10 * time.Minute},
-		{Fixed(time.Minute), past, time.Minute},
-		{Usual(), past[:4], 0},
+		{Usual(), past, Bounds{}, 20 * time.Minute, ""},
+		{Spec{Factor: 2}, past, Bounds{}, 10 * time.Minute, ""},
+		{Fixed(time.Minute), past, Bounds{}, time.Minute, ""},
+		{Usual(), past[:4], Bounds{}, 0, ""},
+		{Usual(), past, floor(25 * time.Minute), 25 * time.Minute, "floor"},
+		{Usual(), past, floor(15 * time.Minute), 20 * time.Minute, ""},
+		{Usual(), past, limit(5 * time.Minute), 5 * time.Minute, "cap"},
+		{Usual(), past, limit(time.Hour), 20 * time.Minute, ""},
+		{Usual(), past[:4], floor(time.Minute), time.Minute, "floor"},
+		{Usual(), minutes(1, 1, 1, 1, 1), Bounds{}, 40 * time.Second, ""}, // no floor of five minutes
 	} {
-		if got := time.Duration(c.spec.Under(c.past).At); (got - c.want).Abs() > time.Second {
-			t.Errorf("%s of %d: %s, want %s", c.spec, len(c.past), got, c.want)
+		l := c.spec.Under(c.past, c.bounds)
+		if got := time.Duration(l.At); (got-c.want).Abs() > time.Second || l.Bound != c.bound {
+			t.Errorf("%s of %d within %+v: %s by %q, want %s by %q", c.spec, len(c.past), c.bounds, got, l.Bound, c.want, c.bound)
 		}
 	}
 }

@@ -20,7 +20,7 @@ func settingsFlags() []cli.Flag {
 		&cli.StringFlag{Name: "airflow", Usage: "watch the Airflow at `URL`, as the source airflow; its login is in AIRFLOW_USER and AIRFLOW_PASSWORD"},
 		&cli.BoolFlag{Name: "ledger", Usage: "watch Outrider's own runs, as the source outrider", DisableDefaultText: true},
 		&cli.StringSliceFlag{Name: "set", Usage: "set a parameter of a source: `SOURCE.NAME=VALUE`, e.g. airflow.password=env:PW (again for more)"},
-		&cli.StringFlag{Name: "threshold", Usage: "a run is too long after `LIMIT`: 2h, usual or usual*1.5"},
+		&cli.StringFlag{Name: "threshold", Usage: "a run is too long after `LIMIT`, where neither the config nor the workflow's owner says so: 2h, usual or usual*1.5"},
 	}
 }
 

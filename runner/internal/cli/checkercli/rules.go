@@ -38,7 +38,7 @@ func (a *app) rules() *cli.Command {
 			_, facts := rule.Kinds()
 			var rows [][]string
 			for _, r := range s.Rules.All() {
-				rows = append(rows, []string{r.Name, string(r.Kind), severityText(r), limitText(r), fmt.Sprint(r.For), aboutText(r), facts[r.Kind].Doc})
+				rows = append(rows, []string{r.Name, string(r.Kind), severityText(r), limitText(r, s.Rules.Default(r.Kind)), fmt.Sprint(r.For), aboutText(r), facts[r.Kind].Doc})
 			}
 			return term.Table(a.Out, []string{"RULE", "KIND", "SEVERITY", "THRESHOLD", "FOR", "ABOUT", "WHAT IT TELLS"}, rows)
 		},
@@ -52,15 +52,14 @@ func severityText(r *rule.Rule) string {
 	return string(r.Severity)
 }
 
-// limitText is what a rule is held against.
-func limitText(r *rule.Rule) string {
-	_, facts := rule.Kinds()
+// limitText is what a rule is held against, where it has no threshold that of its kind.
+func limitText(r *rule.Rule, kinds threshold.Spec) string {
 	var parts []string
 	switch {
 	case !r.Threshold.IsZero():
 		parts = append(parts, r.Threshold.String())
-	case !facts[r.Kind].Threshold.IsZero():
-		parts = append(parts, facts[r.Kind].Threshold.String())
+	case !kinds.IsZero():
+		parts = append(parts, kinds.String())
 	}
 	if r.Floor > 0 {
 		parts = append(parts, "floor "+threshold.Short(time.Duration(r.Floor)))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -95,17 +94,11 @@ func (g given) addSources(s *settings.Settings) error {
 	return nil
 }
 
-// addThreshold adds a rule behind those of the config.
+// addThreshold sets what is too long where neither a rule nor a workflow's owner says so.
 func (g given) addThreshold(s *settings.Settings) error {
-	if g.threshold.IsZero() {
-		return nil
+	if !g.threshold.IsZero() {
+		s.Rules = s.Rules.WithDefault(rule.Running, g.threshold, "--threshold")
 	}
-	own := append(slices.Clone(s.Own), rule.Rule{Name: "threshold", Kind: rule.Running, Threshold: g.threshold})
-	set, err := rule.NewSet(own)
-	if err != nil {
-		return term.Usage("--threshold: %w", err)
-	}
-	s.Own, s.Rules = own, set
 	return nil
 }
 

@@ -69,8 +69,8 @@ func TestFlagsBesideAConfig(t *testing.T) {
 	if r := s.Policy.Routes; len(r) != 2 || r[0].Receiver != "slack" || !r[0].Continue || r[1].Receiver != "console" {
 		t.Errorf("%+v", r)
 	}
-	if all := s.Rules.All(); all[0].Name != "mine" || all[1].Name != "threshold" || all[2].Name != "running" {
-		t.Errorf("%s %s %s", all[0].Name, all[1].Name, all[2].Name)
+	if all := s.Rules.All(); all[0].Name != "mine" || all[0].Threshold != threshold.Fixed(time.Hour) || all[1].Name != "running" || all[1].Threshold != threshold.Fixed(2*time.Hour) {
+		t.Errorf("%s %s, %s %s", all[0].Name, all[0].Threshold, all[1].Name, all[1].Threshold)
 	}
 	if s.Sources["prod"].History != time.Hour {
 		t.Errorf("%+v", s.Sources)
