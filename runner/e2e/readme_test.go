@@ -93,6 +93,7 @@ func telling() map[string]string {
 		"A task of a DAG hangs":             "TestCheckerAirflow",
 		"A run failed":                      "TestCheckerDigdagRetried",
 		"A run is late":                     "TestCheckerDigdagLate",
+		"A run never came":                  "TestCheckerDigdagMissing",
 		"The scheduler is dead":             "TestCheckerAirflowRestart",
 		"The server does not answer":        "TestCheckerDigdagKilled",
 		"A DAG cannot be read":              "TestCheckerAirflow",
