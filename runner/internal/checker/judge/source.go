@@ -115,7 +115,7 @@ func (j *judge) saturated() {
 			if s.Value < most*limit.Value {
 				continue
 			}
-			f := j.foundAt(d, fmt.Sprintf("%s: %s of %s", strings.ReplaceAll(s.Name, "_", " ")+labelText(s.Labels), number(s.Value), number(limit.Value)))
+			f := j.foundAt(d, fmt.Sprintf("%s: %s of %s", strings.ReplaceAll(s.Name, "_", " ")+labelText(s.Labels), number(s.Value), limitText(limit)))
 			f.Key, f.Signal, f.Labels, f.Since = f.Key+"|"+s.Name+labelText(s.Labels), s.Name, s.Labels, j.at
 			if f.Holders = j.holders(); s.Labels["pool"] != "" {
 				f.Holders = j.holdersOf(s.Labels["pool"])
@@ -216,6 +216,14 @@ func (j *judge) holdersOf(pool string) (all []string) {
 }
 
 func compareText(a, b string) int { return strings.Compare(a, b) }
+
+// limitText says of a limit that is a guess from below that it is one.
+func limitText(limit observe.Signal) string {
+	if strings.HasPrefix(limit.Labels["from"], "at least ") {
+		return "at least " + number(limit.Value)
+	}
+	return number(limit.Value)
+}
 
 func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 

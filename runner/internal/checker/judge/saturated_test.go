@@ -29,3 +29,18 @@ func TestPoolHolders(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestAtLeast: where the engine does not tell its limit, and has more open than was thought,
+// it is full all the same by all that is known, and the text says what that is.
+func TestAtLeast(t *testing.T) {
+	open := func(n, limit float64, from string) []observe.Snapshot {
+		return []observe.Snapshot{with(snap(0), func(s *observe.Snapshot) {
+			s.Signals = []observe.Signal{{Name: "open_attempts", Value: n}, {Name: "open_attempts_limit", Value: limit, Labels: map[string]string{"from": from}}}
+		})}
+	}
+	const key = "saturated |open_attempts: open attempts: "
+	table{
+		{"by default", "", open(100, 100, "Digdag's default"), key + "100 of 100"},
+		{"more", "", open(101, 101, "at least what is open"), key + "101 of at least 101"},
+	}.run(t)
+}
