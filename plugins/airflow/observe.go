@@ -80,7 +80,7 @@ type runLister interface {
 }
 
 func observeServer(ctx context.Context, run *sdk.Run, p observeParams) (observe.Snapshot, error) {
-	c, err := p.open(run)
+	c, err := p.openFor(run, p.Requests)
 	if err != nil {
 		return observe.Snapshot{}, err
 	}

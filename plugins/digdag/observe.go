@@ -68,13 +68,13 @@ type digdag interface {
 }
 
 func observeServer(ctx context.Context, run *sdk.Run, p observeParams) (observe.Snapshot, error) {
-	c, err := p.open(run)
+	c, err := p.openFor(run, p.Requests)
 	if err != nil {
 		return observe.Snapshot{}, err
 	}
 	defer c.Close()
 	o := observer{
-		digdag: c, page: attemptsPage, now: time.Now().UTC(),
+		digdag: c, page: attemptsPage, most: p.Requests, now: time.Now().UTC(),
 		progress: func(attempts int, note string) { run.Progress(float64(attempts), 0, note) },
 	}
 	s, err := o.pass(ctx, p.Ask)

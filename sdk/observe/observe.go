@@ -18,6 +18,8 @@ type Ask struct {
 	Details []string        `json:"details,omitzero" help:"ids of runs whose tasks and log tail are wanted"`
 	History time.Time       `json:"history_from,omitzero" help:"at the first pass report ended runs too that are not older"`
 	Limit   int             `json:"limit" default:"5000" min:"1" help:"report at most so many ended runs"`
+	// Requests: what they do not suffice for is blind, and the cursor stands before it.
+	Requests int `json:"requests,omitzero" min:"0" help:"most requests of this look, each try counted; 0: the component's own bound"`
 }
 
 // Snapshot is a report. Runs holds every run that is open, and those that ended since
