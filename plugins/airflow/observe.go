@@ -38,7 +38,7 @@ func observeComponent() sdk.Component {
 
 A run's id is DAG@RUN here, which is its address too: scheduled runs of several DAGs have the same run id.
 
-The output's cursor is given to the next pass. A pass takes one request for the version (two of an Airflow 2), one for a token, one for the health, one for each 100 open runs, ended runs and DAGs, at least one each, and one for each run that was open and is in no list any more, mostly none. With deep there are four more: import errors, pools, live jobs (Airflow 3), and each 100 task instances that wait or run. Each of details costs two requests: its tasks, and the end of the log of the one that failed or runs longest.
+The output's cursor is given to the next pass. A pass takes one request for the version (two of an Airflow 2), one for a token, one for the health, one for each 100 open runs, ended runs and DAGs, at least one each, and one for each run that was open and is in no list any more, mostly none. With deep there are four more: import errors, pools, live jobs (Airflow 3), and each 100 task instances that wait or run; the last tell who holds the slots of a pool of which not half is open too, as pool_holder_slots. Each of details costs two requests: its tasks, and the end of the log of the one that failed or runs longest.
 
 A pass without a cursor tells of open runs alone, and of those that ended since history_from. A run that was cleared is open again, and its next end is told. When its limit cuts a report short, the cursor stands before what was left out, which the next pass reports.
 
@@ -80,7 +80,7 @@ type runLister interface {
 }
 
 func observeServer(ctx context.Context, run *sdk.Run, p observeParams) (observe.Snapshot, error) {
-	c, err := p.open(run)
+	c, err := p.openFor(run, p.Requests)
 	if err != nil {
 		return observe.Snapshot{}, err
 	}

@@ -100,7 +100,7 @@ const ofOwner = "outrider:"
 
 // labels are a DAG's owners, and its tags: one that is key:value or key=value by its
 // key, outrider:key=value by outrider.key, which is true without a value, the others
-// together.
+// together. They are known, and so never nil.
 func labels(d client.DAG) map[string]string {
 	all := map[string]string{}
 	if len(d.Owners) > 0 {
@@ -124,9 +124,6 @@ func labels(d client.DAG) map[string]string {
 	}
 	if len(plain) > 0 {
 		all["tags"] = strings.Join(plain, ",")
-	}
-	if len(all) == 0 {
-		return nil
 	}
 	return all
 }

@@ -22,6 +22,7 @@ func (o *observer) deep(ctx context.Context, s *observe.Snapshot) error {
 	var pools []client.Pool
 	var tasks []client.TaskInstance
 	var jobs []client.Job
+	seen := map[string]bool{}
 	for _, part := range []struct {
 		name string
 		get  func() error
@@ -38,9 +39,12 @@ func (o *observer) deep(ctx context.Context, s *observe.Snapshot) error {
 		if err != nil {
 			return err
 		}
-		if looked {
+		if seen[part.name] = looked; looked {
 			s.Signals = append(s.Signals, part.tell()...)
 		}
+	}
+	if seen["pools"] && seen["task instances"] {
+		s.Signals = append(s.Signals, holderSignals(pools, tasks)...)
 	}
 	return nil
 }
@@ -52,6 +56,36 @@ func poolSignals(pools []client.Pool) (signals []observe.Signal) {
 			value int
 		}{{"pool_slots", p.Slots}, {"pool_open_slots", p.Open}, {"pool_running_slots", p.Running}, {"pool_queued_slots", p.Queued}} {
 			signals = append(signals, observe.Signal{Name: n.name, Value: float64(n.value), Labels: map[string]string{"pool": p.Name}})
+		}
+	}
+	return signals
+}
+
+// mostHolders is how many tasks are named that hold a pool's slots.
+const mostHolders = 5
+
+// holderSignals are the tasks that hold most slots of a pool, of pools of which not half is
+// open: who holds the others matters to nobody.
+func holderSignals(pools []client.Pool, tasks []client.TaskInstance) (signals []observe.Signal) {
+	for _, p := range pools {
+		if 2*p.Open >= p.Slots {
+			continue
+		}
+		type task struct{ dag, name string }
+		slots := map[task]int{}
+		for _, t := range tasks {
+			holds := t.State == "running" || t.State == "queued" || t.State == "deferred" && p.Occupied > p.Running+p.Queued
+			if holds && t.Pool == p.Name {
+				slots[task{t.DAG, t.Task}] += max(1, t.PoolSlots)
+			}
+		}
+		by := slices.SortedFunc(maps.Keys(slots), func(a, b task) int {
+			return cmp.Or(cmp.Compare(slots[b], slots[a]), cmp.Compare(a.dag, b.dag), cmp.Compare(a.name, b.name))
+		})
+		for _, t := range by[:min(len(by), mostHolders)] {
+			signals = append(signals, observe.Signal{
+				Name: "pool_holder_slots", Value: float64(slots[t]), Labels: map[string]string{"pool": p.Name, "dag": t.dag, "task": t.name},
+			})
 		}
 	}
 	return signals

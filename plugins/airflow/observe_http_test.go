@@ -44,7 +44,7 @@ func TestObserveReports(t *testing.T) {
 		failed := s.run("etl", "manual__1", nil)
 		s.end(failed, "failed", s.now.Add(-time.Hour))
 		s.dag("etl", fields{"next_dagrun_create_after": stamp(s.now), "tags": []fields{{"name": "team:data"}, {"name": "nightly"}, {"name": "x"}, {"name": "outrider:threshold=usual*1.5"}, {"name": "outrider:off"}, {"name": "outrider:runbook=https://wiki/a=b"}}})
-		s.dag("off", fields{"is_paused": true, "has_import_errors": true})
+		s.dag("off", fields{"is_paused": true, "has_import_errors": true, "tags": []fields{}, "owners": []string{}})
 		out, _ := s.observe(fields{"history_from": s.now.Add(-2 * time.Hour), "deep": true})
 		if out.Engine != "airflow" || !out.At.Equal(s.now) && out.At.Sub(s.now).Abs() > 3*time.Second || len(out.Runs) != 3 {
 			t.Fatalf("%+v", out)
@@ -57,7 +57,7 @@ func TestObserveReports(t *testing.T) {
 		if r.ID != "etl@scheduled__2026-11-21T23:00:00+00:00" || r.Address != r.ID || r.State != observe.Running || r.Trigger != "schedule" || !r.Time.Equal(time.Date(2026, 11, 21, 23, 0, 0, 0, time.UTC)) || r.Started.IsZero() || r.Created.IsZero() || r.Created.After(r.Started) || !r.Ended.IsZero() || r.Params != nil || !strings.HasPrefix(r.Link, s.URL+"/dags/etl/") {
 			t.Errorf("%+v", r)
 		}
-		if r = byID["a b/c%"]; r.ID != "etl@a b%2Fc%25" || r.State != observe.Queued || !r.Started.IsZero() || r.Created.IsZero() || r.Trigger != "dataset" || queued["state"] != "queued" {
+		if r = byID["a b/c%"]; r.ID != "etl@a b%2Fc%25" || r.State != observe.Queued || !r.Started.IsZero() || r.Created.IsZero() || r.Trigger != "dataset" || r.Labels == nil || queued["state"] != "queued" {
 			t.Errorf("%+v", r)
 		}
 		if r = byID["manual__1"]; r.State != observe.Failed || !r.Ended.Equal(s.now.Add(-time.Hour)) || r.Trigger != "manual" {
@@ -67,6 +67,9 @@ func TestObserveReports(t *testing.T) {
 		if etl.ID != "etl" || etl.Off || etl.Expression != "* * * * *" || etl.NextRun.IsZero() || etl.NextSession.IsZero() || etl.MaxActive != 1 || etl.Broken != "" || etl.Labels["team"] != "data" || etl.Labels["tags"] != "nightly,x" ||
 			etl.Labels[observe.LabelThreshold] != "usual*1.5" || etl.Labels[observe.LabelOff] != "true" || etl.Labels[observe.LabelRunbook] != "https://wiki/a=b" {
 			t.Errorf("%+v", etl)
+		}
+		if off.Labels == nil || len(off.Labels) > 0 {
+			t.Errorf("labels %v, want them known to be none", off.Labels)
 		}
 		if !off.Off || off.Broken != "its file has an import error, and this is what it was before" {
 			t.Errorf("%+v", off)

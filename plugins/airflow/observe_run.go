@@ -29,9 +29,10 @@ func runOf(r client.DAGRun, link string) observe.Run {
 		Time: r.Logical, State: runState(r.State),
 		Created: r.Queued, Started: r.Start, Ended: r.End,
 		Trigger: trigger(r.Type), Revision: r.Revision, Link: link,
+		Labels: map[string]string{}, // which the run before may have had
 	}
 	if r.By != "" {
-		run.Labels = map[string]string{"by": r.By}
+		run.Labels["by"] = r.By
 	}
 	if !run.State.Ended() {
 		run.Ended = time.Time{}

@@ -40,7 +40,10 @@ func (s source) given() endpoints {
 }
 
 // open makes a client. The caller closes it.
-func (s source) open(run *sdk.Run) (*client.Client, error) {
+func (s source) open(run *sdk.Run) (*client.Client, error) { return s.openFor(run, 0) }
+
+// openFor makes one that sends at most so many requests, 0 for any number.
+func (s source) openFor(run *sdk.Run, requests int) (*client.Client, error) {
 	given := s.given()
 	if len(given) == 0 {
 		return nil, sdk.Permanent(sdk.Code("no_endpoint", errors.New("which Airflow? give endpoint: http://host:8080, or set OUTRIDER_AIRFLOW_ENDPOINT")))
@@ -55,7 +58,7 @@ func (s source) open(run *sdk.Run) (*client.Client, error) {
 	c, err := client.New(client.Options{
 		Endpoints: given, User: s.User, Password: s.Password.Reveal(),
 		Token: s.Token.Reveal(), TokenCommand: s.TokenCommand, Headers: headers,
-		CAFile: s.CAFile, Insecure: s.Insecure, Zone: s.Zone, Timeout: s.RequestTimeout, Log: run.Log(),
+		CAFile: s.CAFile, Insecure: s.Insecure, Zone: s.Zone, Timeout: s.RequestTimeout, MaxRequests: requests, Log: run.Log(),
 	})
 	if err != nil {
 		return nil, sdk.Permanent(sdk.Code("bad_source", err))

@@ -45,7 +45,9 @@ The owner of a workflow sets in it how it is watched, under outrider: in its top
 
 Of a run's parameters values longer than 64 bytes are digests, and at most 16 KiB are reported.
 
-A run is queued while it waits in a backfill for the one before it. Digdag says running of that too; it is told by the attempts' parameters, and with details by the tasks, of which there are none.
+A run is queued while it waits in a backfill for the one before it. Digdag says running of that too; it is told by the attempts' parameters, and with details by the tasks: there are none, or none ever began, where no server's executor takes the run up. Where an executor works and no agent does, Digdag says of the first task that it runs, and since when it did: nothing tells such a run from one that hangs.
+
+Digdag does not tell how many attempts may be open at once (executor.attempt_max_run). open_attempts_limit is its default of 100 and, where more are open, as many, with from saying that it is at least that: a server that is set to more is taken for nearly full from 80 on. For such a one have a rule of kind saturated that is off, and a signal rule on open_attempts.
 
 When its limit cuts a report short, the cursor stands before what was left out, which the next pass reports.`),
 		sdk.Example("The first pass, with what ended since yesterday", `{"endpoint": "http://localhost:65432", "history_from": "2026-11-20T00:00:00Z"}`),
@@ -66,13 +68,13 @@ type digdag interface {
 }
 
 func observeServer(ctx context.Context, run *sdk.Run, p observeParams) (observe.Snapshot, error) {
-	c, err := p.open(run)
+	c, err := p.openFor(run, p.Requests)
 	if err != nil {
 		return observe.Snapshot{}, err
 	}
 	defer c.Close()
 	o := observer{
-		digdag: c, page: attemptsPage, now: time.Now().UTC(),
+		digdag: c, page: attemptsPage, most: p.Requests, now: time.Now().UTC(),
 		progress: func(attempts int, note string) { run.Progress(float64(attempts), 0, note) },
 	}
 	s, err := o.pass(ctx, p.Ask)

@@ -29,6 +29,8 @@ type cursor struct {
 	// Since is set until the first pass's history has been told: what is above High and
 	// ended before it is left out.
 	Since time.Time `json:"since,omitzero"`
+	// Below is the attempt below which the past is still to be looked at; 0 if it is done.
+	Below int64 `json:"below,omitempty"`
 	// Schedules are the ids with which pages of them ended, ascending.
 	Schedules []int64 `json:"schedules,omitempty"`
 	// Pushed is what is known of projects, by their ids; nil before it was asked for.
@@ -124,7 +126,7 @@ func (c cursor) another(r row) bool {
 // news reports whether an attempt that is done has to be told.
 func (c cursor) news(r row) bool {
 	_, wasOpen := c.Open[r.n]
-	return wasOpen || slices.Contains(c.Missing, r.n) || r.n > c.High && !r.FinishedAt.Before(c.Since)
+	return wasOpen || slices.Contains(c.Missing, r.n) || (r.n > c.High || r.n < c.Below) && !r.FinishedAt.Before(c.Since)
 }
 
 // fresh counts the attempts that are new since the pass before; none at a first one.
@@ -143,10 +145,13 @@ func (c cursor) fresh(rows []row) (n int) {
 // advance decides which rows are told: all that are open, and of those that ended at
 // most limit, the oldest first. The next cursor stands before what is left out (cut).
 //
-// The rows, by id, descending, are all from bottom on, and below it those of Open that
-// the server still has. overlap is how many of the newest ids may be late.
-func (c cursor) advance(rows []row, bottom int64, limit int, overlap int64, now time.Time) (tell []row, next cursor, cut bool) {
-	next = cursor{Version: cursorVersion, High: c.High, UUID: c.UUID, Open: map[int64]string{}, At: now}
+// overlap is how many of the newest ids may be late.
+func (c cursor) advance(found view, limit int, overlap int64, now time.Time) (tell []row, next cursor, cut bool) {
+	rows := found.rows
+	next = cursor{Version: cursorVersion, High: c.High, UUID: c.UUID, Open: map[int64]string{}, Below: found.below, At: now}
+	for _, n := range found.unasked {
+		next.Open[n] = c.Open[n]
+	}
 	seen := make(map[int64]bool, len(rows))
 	left := map[int64]bool{}
 	for _, r := range slices.Backward(rows) {
@@ -174,12 +179,12 @@ func (c cursor) advance(rows []row, bottom int64, limit int, overlap int64, now 
 		}
 	}
 	for n := max(1, next.High-overlap+1); n < next.High; n++ {
-		if !seen[n] && (n >= bottom || slices.Contains(c.Missing, n)) {
+		if !seen[n] && (n >= found.bottom || slices.Contains(c.Missing, n)) {
 			next.Missing = append(next.Missing, n)
 		}
 	}
-	if cut {
+	if cut || next.Below > 0 {
 		next.Since = c.Since
 	}
-	return tell, next, len(left) > 0
+	return tell, next, len(left) > 0 || next.Below > 0 || found.above
 }

@@ -146,6 +146,10 @@ func (o *observer) details(ctx context.Context, runs []observe.Run, known map[cl
 				o.cannotSee("attempt %s, asked for in details: the server has none", id)
 				continue
 			}
+			if isSpent(err) {
+				o.cannotSee("attempt %s, asked for in details: not looked at: %v", id, err)
+				continue
+			}
 			if err != nil {
 				return nil, told("look at attempt "+id, err)
 			}

@@ -132,7 +132,7 @@ func TestObserveSickDatabase(t *testing.T) {
 			for _, h := range out.Health {
 				health[h.Name] = h.OK
 			}
-			if !health["api"] || health["database"] || len(out.Blind) != 1 || !strings.HasPrefix(out.Blind[0], "runs: Digdag at ") {
+			if !health["api"] || health["database"] || len(out.Blind) != 2 || !strings.HasPrefix(out.Blind[0], "runs: Digdag at ") {
 				t.Errorf("%+v, %q", out.Health, out.Blind)
 			}
 		})

@@ -10,7 +10,7 @@ import (
 
 const (
 	// attemptLimit is Digdag's default for executor.attempt_max_run. No answer tells
-	// what it is set to.
+	// what it is set to; but where more are open, it is set to as many at least.
 	attemptLimit = 100
 	// overdue is how late a schedule has to be for its server to be thought asleep. One
 	// that works looks each second, and sets a schedule that it cannot start to later.
@@ -27,7 +27,7 @@ func schedulesOf(list []client.Schedule, known map[client.ID]pushed) []observe.S
 		one := observe.Schedule{
 			ID: string(s.ID), Project: s.Project.Name, Workflow: s.Workflow.Name,
 			Disabled: s.DisabledAt, Off: !s.DisabledAt.IsZero(),
-			Labels: known[s.Project.ID].Labels[s.Workflow.Name],
+			Labels: known[s.Project.ID].labelsOf(s.Workflow.Name),
 		}
 		if s.NextRunTime.Year() < never {
 			one.NextRun, one.NextSession = s.NextRunTime, s.NextScheduleTime
@@ -91,10 +91,11 @@ func attemptSignals(runs []observe.Run, fresh int) []observe.Signal {
 		{Name: "cancelling_attempts", Value: float64(by[observe.Cancelling])},
 		{Name: "new_attempts", Value: float64(fresh)},
 	}
-	if open <= attemptLimit { // else it is another
-		signals = append(signals, observe.Signal{Name: "open_attempts_limit", Value: attemptLimit, Labels: map[string]string{"from": "Digdag's default"}})
+	limit := observe.Signal{Name: "open_attempts_limit", Value: attemptLimit, Labels: map[string]string{"from": "Digdag's default"}}
+	if open > attemptLimit {
+		limit.Value, limit.Labels["from"] = float64(open), "at least what is open"
 	}
-	return signals
+	return append(signals, limit)
 }
 
 func scheduleSignals(schedules []observe.Schedule, now time.Time) []observe.Signal {

@@ -133,7 +133,7 @@ func TestObserveManyOpen(t *testing.T) {
 	s.start(200)
 	cursor := s.must(t, 1+2+1+1, fields{"cursor": out.Cursor}).Cursor
 	out = s.must(t, 1+1+2+1, fields{"cursor": cursor})
-	if len(openOf(out)) != 300 || signal(out, "open_attempts") != 300 || signal(out, "open_attempts_limit") != -1 {
+	if len(openOf(out)) != 300 || signal(out, "open_attempts") != 300 || signal(out, "open_attempts_limit") != 300 {
 		t.Errorf("%d open, %+v", len(openOf(out)), out.Signals)
 	}
 	s.run(1000)

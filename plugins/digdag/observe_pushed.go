@@ -50,6 +50,15 @@ func (p pushed) revisionOf(id client.ID) string {
 	return ""
 }
 
+// labelsOf are those of a workflow of the newest revision: empty where its owner set
+// nothing, nil where the revision is not known.
+func (p pushed) labelsOf(workflow string) map[string]string {
+	if labels := p.Labels[workflow]; labels != nil || len(p.Revisions) == 0 {
+		return labels
+	}
+	return map[string]string{}
+}
+
 // with takes in the workflows of the project's newest revision.
 func (p pushed) with(workflows []client.Workflow) pushed {
 	next := pushed{Newest: p.Newest, Revisions: p.Revisions}

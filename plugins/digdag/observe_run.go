@@ -81,7 +81,7 @@ func attemptState(f client.Flags) observe.State {
 func observedRun(a client.Attempt, o origin, known map[client.ID]pushed, endpoint string) observe.Run {
 	run := runOf(a, o, endpoint)
 	p := known[a.Project.ID]
-	run.Params, run.Revision, run.Labels = a.Params, p.revisionOf(a.Workflow.ID), p.Labels[a.Workflow.Name]
+	run.Params, run.Revision, run.Labels = a.Params, p.revisionOf(a.Workflow.ID), p.labelsOf(a.Workflow.Name)
 	return run
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -138,9 +139,21 @@ func TestAttemptSignals(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, value(got, name), want)
 		}
 	}
-	full := attemptSignals(slices.Repeat(runs[:1], 100), 0)
-	over := attemptSignals(slices.Repeat(runs[:1], 101), 0)
-	if value(full, "open_attempts") != value(full, "open_attempts_limit") || value(over, "open_attempts_limit") != -1 {
-		t.Errorf("%+v, %+v", full, over)
+}
+
+// TestAttemptLimit: the default holds until more are open; then as many may be, at least.
+func TestAttemptLimit(t *testing.T) {
+	for open, want := range map[int]observe.Signal{
+		0:   {Value: 100, Labels: map[string]string{"from": "Digdag's default"}},
+		100: {Value: 100, Labels: map[string]string{"from": "Digdag's default"}},
+		101: {Value: 101, Labels: map[string]string{"from": "at least what is open"}},
+		450: {Value: 450, Labels: map[string]string{"from": "at least what is open"}},
+	} {
+		runs := slices.Repeat([]observe.Run{{State: observe.Running}}, open)
+		signals := attemptSignals(append(runs, observe.Run{State: observe.Success}), 0)
+		want.Name = "open_attempts_limit"
+		if last := signals[len(signals)-1]; signals[0].Value != float64(open) || !reflect.DeepEqual(last, want) {
+			t.Errorf("%d open: %+v", open, signals)
+		}
 	}
 }

@@ -59,6 +59,19 @@ func (o *observer) schedules(ctx context.Context, was *cursor) (whole listing) {
 	return whole
 }
 
+// schedulesIf lists them if as many requests are left as it took the pass before, and if
+// not none: a part of them would say that the others are gone.
+func (o *observer) schedulesIf(ctx context.Context, was *cursor) listing {
+	want := 1
+	if was != nil {
+		want += len(was.Schedules)
+	}
+	if left := o.left(); left < want {
+		return listing{blind: []string{fmt.Sprintf("schedules: not looked at: they take %d requests, and %d of %d are left; a higher requests allows more", want, max(0, left), o.most)}}
+	}
+	return o.schedules(ctx, was)
+}
+
 // schedulesBetween lists those above an id, up to another; 0 for the first, and the last.
 func (o *observer) schedulesBetween(ctx context.Context, from, to int64) (part listing) {
 	f := client.ScheduleFilter{}

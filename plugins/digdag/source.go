@@ -29,7 +29,10 @@ type source struct {
 type endpoints = rest.Endpoints
 
 // open makes a client. The caller closes it.
-func (s source) open(run *sdk.Run) (*client.Client, error) {
+func (s source) open(run *sdk.Run) (*client.Client, error) { return s.openFor(run, 0) }
+
+// openFor makes one that sends at most so many requests, 0 for any number.
+func (s source) openFor(run *sdk.Run, requests int) (*client.Client, error) {
 	if len(s.Endpoint) == 0 {
 		s.Endpoint = rest.SplitEndpoints(os.Getenv("OUTRIDER_DIGDAG_ENDPOINT"))
 	}
@@ -45,7 +48,7 @@ func (s source) open(run *sdk.Run) (*client.Client, error) {
 	}
 	c, err := client.New(client.Options{
 		Endpoints: s.Endpoint, User: s.User, Password: s.Password.Reveal(), Headers: headers,
-		CAFile: s.CAFile, Insecure: s.Insecure, Timeout: s.RequestTimeout, Log: run.Log(),
+		CAFile: s.CAFile, Insecure: s.Insecure, Timeout: s.RequestTimeout, MaxRequests: requests, Log: run.Log(),
 	})
 	if err != nil {
 		return nil, sdk.Permanent(sdk.Code("bad_source", err))

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -258,7 +259,7 @@ func TestDigdagStatus(t *testing.T) {
 }
 
 // TestDigdagObserveOfOwners: what the owner of a workflow sets in it, and sets anew with
-// a push after the watch began.
+// a push after the watch began, or takes away.
 func TestDigdagObserveOfOwners(t *testing.T) {
 	w := onDigdag(t).watch()
 	w.pass()
@@ -282,15 +283,20 @@ func TestDigdagObserveOfOwners(t *testing.T) {
 		t.Errorf("%+v, params %s", r, r.Params)
 	}
 	dir := t.TempDir()
-	for name, text := range dig("{off: true}") {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+	for _, push := range []struct {
+		settings string
+		want     map[string]string
+	}{{"{off: true}", map[string]string{observe.LabelOff: "true"}}, {"{}", map[string]string{}}} {
+		for name, text := range dig(push.settings) {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := w.Server.Push(t.Context(), project, dir); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if _, err := w.Server.Push(t.Context(), project, dir); err != nil {
-		t.Fatal(err)
-	}
-	if got := labels(); len(got) != 1 || got[observe.LabelOff] != "true" {
-		t.Errorf("after a push: %v", got)
+		if got := labels(); got == nil || !maps.Equal(got, push.want) {
+			t.Errorf("after a push of %s: %v, want %v", push.settings, got, push.want)
+		}
 	}
 }

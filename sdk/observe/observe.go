@@ -18,6 +18,8 @@ type Ask struct {
 	Details []string        `json:"details,omitzero" help:"ids of runs whose tasks and log tail are wanted"`
 	History time.Time       `json:"history_from,omitzero" help:"at the first pass report ended runs too that are not older"`
 	Limit   int             `json:"limit" default:"5000" min:"1" help:"report at most so many ended runs"`
+	// Requests: what they do not suffice for is blind, and the cursor stands before it.
+	Requests int `json:"requests,omitzero" min:"0" help:"most requests of this look, each try counted; 0: the component's own bound"`
 }
 
 // Snapshot is a report. Runs holds every run that is open, and those that ended since
@@ -91,7 +93,7 @@ type Run struct {
 	Trigger     string            `json:"trigger,omitempty" help:"schedule, manual, retry, backfill or dataset, where that is known"`
 	Revision    string            `json:"revision,omitempty" help:"of the project or the DAG that it runs"`
 	Params      json.RawMessage   `json:"params,omitzero"`
-	Labels      map[string]string `json:"labels,omitempty"`
+	Labels      map[string]string `json:"labels,omitzero" help:"none at all where they are not known, {} where there are none"`
 	Link        string            `json:"link,omitempty" help:"where a person sees it"`
 	Tasks       []Task            `json:"tasks,omitempty" help:"of a run in details, in the engine's order"`
 	LogTail     string            `json:"log_tail,omitempty" help:"of the task that failed, else of the one that runs longest"`
@@ -125,7 +127,7 @@ type Schedule struct {
 	Zone        string            `json:"zone,omitempty"`
 	Broken      string            `json:"broken,omitempty" help:"why it cannot be read, such as an import error"`
 	MaxActive   int               `json:"max_active,omitempty" help:"how many runs of it may be open at once"`
-	Labels      map[string]string `json:"labels,omitempty"`
+	Labels      map[string]string `json:"labels,omitzero" help:"none at all where they are not known, {} where there are none"`
 }
 
 // Health is how one part of the engine is.

@@ -1,6 +1,25 @@
 package observe
 
-import "testing"
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// TestLabelsKnown: that there are none is told apart from not knowing them.
+func TestLabelsKnown(t *testing.T) {
+	for _, c := range []struct {
+		labels map[string]string
+		told   bool
+	}{{nil, false}, {map[string]string{}, true}, {map[string]string{"a": "b"}, true}} {
+		for _, v := range []any{Run{Labels: c.labels}, Schedule{Labels: c.labels}} {
+			raw, err := json.Marshal(v)
+			if told := strings.Contains(string(raw), `"labels":`); err != nil || told != c.told {
+				t.Errorf("%v: %s, %v", c.labels, raw, err)
+			}
+		}
+	}
+}
 
 func TestEnded(t *testing.T) {
 	for s, want := range map[State]bool{

@@ -35,6 +35,7 @@ const (
 	CodeUnreachable = rest.CodeUnreachable
 	CodeTimeout     = rest.CodeTimeout
 	CodeTooBig      = rest.CodeTooBig
+	CodeSpent       = rest.CodeSpent
 	// CodeNotAirflow is an answer that no API of an Airflow gives: mostly a page in
 	// HTML, as Airflow 3's own user interface sends with a 200 for any path that is
 	// none of its API's.

@@ -44,6 +44,8 @@ type Options struct {
 	Retry   Retry
 	// MaxAnswer is the longest answer that is read, in bytes. Default 64 MiB.
 	MaxAnswer int64
+	// MaxRequests is how many requests are sent in all, each try counted; 0 for any number.
+	MaxRequests int
 	// Log is told of retries and dead endpoints; nil tells nobody.
 	Log Logger
 	// Transport sends requests, nil for one with the above; it is then the
@@ -96,7 +98,7 @@ func New(o Options) (*Client, error) {
 		Alien: CodeNotAirflow, Elsewhere: elsewhere, Said: saidIn, Judge: c.judge,
 	}, rest.Options{
 		Endpoints: o.Endpoints, User: o.User, Password: o.Password, Headers: o.Headers, CAFile: o.CAFile, Insecure: o.Insecure,
-		Timeout: o.Timeout, Retry: o.Retry, MaxAnswer: o.MaxAnswer, Log: o.Log, Transport: o.Transport,
+		Timeout: o.Timeout, Retry: o.Retry, MaxAnswer: o.MaxAnswer, MaxRequests: o.MaxRequests, Log: o.Log, Transport: o.Transport,
 	})
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ const (
 	CodeUnreachable = rest.CodeUnreachable
 	CodeTimeout     = rest.CodeTimeout
 	CodeTooBig      = rest.CodeTooBig
+	CodeSpent       = rest.CodeSpent
 	// CodeTooManyAttempts is the 400 of a server on which as many attempts run as
 	// it allows (executor.attempt_max_run, 100 by default). Waiting helps.
 	CodeTooManyAttempts = "too_many_attempts"

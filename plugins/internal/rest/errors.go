@@ -33,6 +33,8 @@ const (
 	CodeTimeout = "timeout"
 	// CodeTooBig is an answer longer than Options.MaxAnswer.
 	CodeTooBig = "too_big"
+	// CodeSpent is a request that is not sent: Options.MaxRequests are.
+	CodeSpent = "requests_spent"
 )
 
 // Error is every error of a client but one: when the caller's context ends, the

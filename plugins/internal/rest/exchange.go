@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -133,7 +134,12 @@ func (c *Client) try(ctx context.Context, base string, q Call, body []byte) (Ans
 		e.Message, e.Err = OneLine(err.Error()), err
 		return Answer{}, e
 	}
-	c.requests.Add(1)
+	if most := int64(c.options.MaxRequests); c.requests.Add(1) > most && most > 0 {
+		c.requests.Add(-1)
+		e := c.fault(base, q, CodeSpent)
+		e.Message = fmt.Sprintf("%d requests are sent, and no more may be (requests)", most)
+		return Answer{}, e
+	}
 	got, err := c.http.Do(r)
 	if err != nil {
 		return Answer{}, c.broken(ctx, base, q, err)

@@ -39,6 +39,8 @@ type Options struct {
 	// MaxAnswer is the longest answer that is read, in bytes, unpacked where HTTP
 	// packed it. Default 64 MiB.
 	MaxAnswer int64
+	// MaxRequests is how many requests are sent in all, each try counted; 0 for any number.
+	MaxRequests int
 	// Log is told of retries and dead endpoints; nil tells nobody. An hclog.Logger
 	// and a *slog.Logger both are one.
 	Log Logger
@@ -105,8 +107,8 @@ func New(d Dialect, o Options) (*Client, error) {
 			return nil, fmt.Errorf("%s: %s is less than nothing", name, d)
 		}
 	}
-	if o.Retry.Tries < 0 || o.MaxAnswer < 0 {
-		return nil, errors.New("retry tries and max answer: less than nothing")
+	if o.Retry.Tries < 0 || o.MaxAnswer < 0 || o.MaxRequests < 0 {
+		return nil, errors.New("retry tries, max answer and max requests: less than nothing")
 	}
 	c.options.Timeout = cmp.Or(o.Timeout, 30*time.Second)
 	c.options.MaxAnswer = cmp.Or(o.MaxAnswer, 64<<20)

@@ -239,7 +239,10 @@ func TestWants(t *testing.T) {
 	if got := Wants(w.state, long, w.c, at(41)); !slices.Equal(got, []string{"1"}) {
 		t.Errorf("a task may be too long: %v", got)
 	}
-	w.c.Rules = rules(t, "")
+	if got := Wants(w.state, long, Config{Rules: rules(t, "")}, at(41)); !slices.Equal(got, []string{"1"}) {
+		t.Errorf("it may never have begun: %v", got)
+	}
+	w.c.Rules = rules(t, "[{name: queued, kind: queued, off: true}, {name: stalled, kind: stalled, off: true}]")
 	if got := Wants(w.state, long, w.c, at(41)); len(got) > 0 {
 		t.Errorf("nothing was found: %v", got)
 	}

@@ -11,14 +11,17 @@ import (
 
 func (f *fold) runs() {
 	before := f.s.Open
+	idle := slices.ContainsFunc(slices.Collect(maps.Values(before)), func(o Open) bool { return o.NotBegun })
 	open := map[string]Open{}
 	ended := map[string]bool{}
 	for _, r := range f.snap.Runs {
 		if !r.State.Ended() {
-			if _, known := before[r.ID]; !known {
+			was := before[r.ID]
+			o := f.open(r, was)
+			if begins(o, was, idle) {
 				f.s.Progress = f.s.At
 			}
-			open[r.ID] = f.open(r, before[r.ID])
+			open[r.ID] = o
 		}
 	}
 	runs := slices.Clone(f.snap.Runs)
@@ -55,6 +58,15 @@ func (f *fold) runs() {
 	f.lost()
 }
 
+// begins reports whether it is news that a run has begun. That it is there is enough, unless
+// there are others (idle) of which nothing has begun: then a start has to be known.
+func begins(o, was Open, idle bool) bool {
+	if idle {
+		return was.Started.IsZero() && !o.Started.IsZero()
+	}
+	return was.ID == ""
+}
+
 // gone reports whether the source says of a run that it is not there any more. The
 // observers say so among what they were blind for.
 func (f *fold) gone(id string) bool {
@@ -79,6 +91,12 @@ func (f *fold) open(r observe.Run, was Open) Open {
 	o := Open{Run: r, First: r.Created, Cancelling: was.Cancelling, Looked: was.Looked}
 	if o.Started.IsZero() {
 		o.Started = was.Started // details are not asked for each time
+	}
+	switch {
+	case len(r.Tasks) > 0:
+		o.NotBegun = r.State == observe.Queued
+	case r.State == observe.Running && was.NotBegun && o.Started.IsZero():
+		o.State, o.NotBegun = observe.Queued, true
 	}
 	if r.State == observe.Cancelling && o.Cancelling.IsZero() {
 		o.Cancelling = f.s.At

@@ -34,6 +34,9 @@ type Open struct {
 	observe.Run // without parameters, tasks and log
 	// Cancelling is since when it was seen so.
 	Cancelling time.Time `json:"cancelling,omitzero"`
+	// NotBegun: when its tasks were looked at last, none had ever begun. It counts as queued
+	// until they are looked at again, whatever the engine calls it meanwhile.
+	NotBegun bool `json:"not_begun,omitempty"`
 	// Session's tries before: when the first was created and how long all took, in
 	// milliseconds.
 	First  time.Time `json:"first,omitzero"`

@@ -15,9 +15,10 @@ import (
 	"github.com/outrider-run/outrider/sdk/observe"
 )
 
-// TaskRuns are open runs that may have a task beyond its threshold: no task is older
-// than its run, and none is looked at without need. Those that were not looked at for the
-// longest time come first, so that each has its turn.
+// TaskRuns are open runs of which their tasks alone may tell something: that one is beyond
+// its threshold, or that none ever began. No task is older than its run, and none is looked
+// at without need. Those that were not looked at for the longest time come first, so that
+// each has its turn.
 func (in Input) TaskRuns() (ids []string) {
 	var rules []*rule.Rule
 	for _, r := range in.Rules.All() {
@@ -25,13 +26,14 @@ func (in Input) TaskRuns() (ids []string) {
 			rules = append(rules, r)
 		}
 	}
-	if len(rules) == 0 {
-		return nil
-	}
 	j := newJudge(in)
 	for _, id := range idsOf(in.Source.Open) {
 		o := in.Source.Open[id]
 		w := in.Source.Workflows[history.Key(o.Project, o.Workflow)]
+		if w != nil && j.unbegun(w, o) {
+			ids = append(ids, id)
+			continue
+		}
 		if w == nil || o.State != observe.Running {
 			continue
 		}
@@ -57,6 +59,19 @@ func idsOf(open map[string]history.Open) []string {
 	return slices.SortedFunc(maps.Keys(open), func(a, b string) int {
 		return cmp.Or(strings.Compare(order(a), order(b)), strings.Compare(a, b))
 	})
+}
+
+// unbegun reports whether nobody knows that a run ever began, and it waits for too long if it
+// did not: some engines call a run running that only its tasks tell to wait.
+func (j *judge) unbegun(w *history.Workflow, o history.Open) bool {
+	if !o.Started.IsZero() || o.State != observe.Running && !o.NotBegun {
+		return false
+	}
+	s := j.subject(w)
+	took := history.Elapsed(o.Run, threshold.Created, j.at)
+	over := func(d rule.Decision) bool { return took > d.Limit.Fixed }
+	return slices.ContainsFunc(j.Rules.Decide(rule.Queued, s.who, s.owner), over) ||
+		slices.ContainsFunc(j.Rules.Decide(rule.Stalled, rule.Subject{Source: j.Name}, rule.Owner{}), over)
 }
 
 // mayHave reports whether a task rule can hold for a run that takes so long.

@@ -115,9 +115,11 @@ func (j *judge) saturated() {
 			if s.Value < most*limit.Value {
 				continue
 			}
-			f := j.foundAt(d, fmt.Sprintf("%s: %s of %s", strings.ReplaceAll(s.Name, "_", " ")+labelText(s.Labels), number(s.Value), number(limit.Value)))
+			f := j.foundAt(d, fmt.Sprintf("%s: %s of %s", strings.ReplaceAll(s.Name, "_", " ")+labelText(s.Labels), number(s.Value), limitText(limit)))
 			f.Key, f.Signal, f.Labels, f.Since = f.Key+"|"+s.Name+labelText(s.Labels), s.Name, s.Labels, j.at
-			f.Holders = j.holders()
+			if f.Holders = j.holders(); s.Labels["pool"] != "" {
+				f.Holders = j.holdersOf(s.Labels["pool"])
+			}
 			j.tell(f)
 		}
 	}
@@ -197,7 +199,31 @@ func (j *judge) holders() (all []string) {
 	return all
 }
 
+// holdersOf are the tasks that hold most of a pool's slots, as the engine tells; none where
+// it does not.
+func (j *judge) holdersOf(pool string) (all []string) {
+	var held []observe.Signal
+	for _, s := range j.Snapshot.Signals {
+		if s.Name == "pool_holder_slots" && s.Labels["pool"] == pool {
+			held = append(held, s)
+		}
+	}
+	slices.SortStableFunc(held, func(a, b observe.Signal) int { return cmp.Compare(b.Value, a.Value) })
+	for _, s := range held[:min(len(held), maxHolders)] {
+		all = append(all, fmt.Sprintf("%s/%s: %s of its slots", j.address(s.Labels["dag"]), s.Labels["task"], number(s.Value)))
+	}
+	return all
+}
+
 func compareText(a, b string) int { return strings.Compare(a, b) }
+
+// limitText says of a limit that is a guess from below that it is one.
+func limitText(limit observe.Signal) string {
+	if strings.HasPrefix(limit.Labels["from"], "at least ") {
+		return "at least " + number(limit.Value)
+	}
+	return number(limit.Value)
+}
 
 func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 

@@ -156,8 +156,11 @@ func withDetails(snap, more observe.Snapshot) observe.Snapshot {
 				r.Tasks = d.Tasks
 			}
 			r.LogTail = cmp.Or(d.LogTail, r.LogTail)
-			// The first task's start may be known only with the tasks.
+			// The first task's start may be known only with the tasks, and that there is none.
 			r.Started = cmp.Or(r.Started, d.Started)
+			if !r.State.Ended() && !d.State.Ended() {
+				r.State = d.State
+			}
 		}
 		runs[i] = r
 	}
