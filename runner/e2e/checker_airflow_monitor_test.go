@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,25 +22,7 @@ const monitorFinds = 70 * time.Second
 func (a airflow) dagMonitor(t *testing.T) {
 	const tooLong = 15 * time.Second
 	slack := slacktest.New(t, "#data", "#orders")
-	dags, err := shippedDAGs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// By this config any run of the monitor itself would be too long.
-	config := filepath.Join(t.TempDir(), "outrider.yml")
-	if err := os.WriteFile(config, []byte("rules: [{name: own, kind: running, workflow: monitor, threshold: 100ms}]\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	// What the workers have in their environment.
-	env := fmt.Sprintf("env={\n%q: %q, %q: %q, %q: %q, %q: %q, %q: %q,", "AIRFLOW_USER", airflowtest.User, "AIRFLOW_PASSWORD", a.Password,
-		"SLACK_TOKEN", slacktest.Token, "SLACK_API_URL", slack.URL, "OUTRIDER_CONFIG", config)
-	text := dags["monitor"]
-	for was, is := range map[string]string{`"http://127.0.0.1:8080"`: strconv.Quote(a.URL), `"#data"`: `"#orders"`, `"usual"`: `"15s"`, "env={": env} {
-		if strings.Count(text, was) != 1 {
-			t.Fatalf("dags/monitor.py has %s not once", was)
-		}
-		text = strings.Replace(text, was, is, 1)
-	}
+	text := a.monitor(t, slack, map[string]string{`"#data"`: `"#orders"`, `"usual"`: `"15s"`})
 	if err := a.PutDAG(deadline(t), "monitor.py", text, "monitor"); err != nil {
 		t.Fatal(err)
 	}
@@ -75,4 +58,31 @@ func (a airflow) dagMonitor(t *testing.T) {
 			t.Errorf("it tells of itself:\n%s", m.Seen())
 		}
 	}
+}
+
+// monitor is dags/monitor.py for these servers, edited as a user does, with what its
+// worker has in the environment.
+func (a airflow) monitor(t *testing.T, slack *slacktest.Server, edits map[string]string) string {
+	t.Helper()
+	dags, err := shippedDAGs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// By this config any run of the monitor itself would be too long.
+	config := filepath.Join(t.TempDir(), "outrider.yml")
+	if err := os.WriteFile(config, []byte("rules: [{name: own, kind: running, workflow: monitor*, threshold: 100ms}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	edits = maps.Clone(edits)
+	edits[`"http://127.0.0.1:8080"`] = strconv.Quote(a.URL)
+	edits["env={"] = fmt.Sprintf("env={\n%q: %q, %q: %q, %q: %q, %q: %q, %q: %q,", "AIRFLOW_USER", airflowtest.User, "AIRFLOW_PASSWORD", a.Password,
+		"SLACK_TOKEN", slacktest.Token, "SLACK_API_URL", slack.URL, "OUTRIDER_CONFIG", config)
+	text := dags["monitor"]
+	for was, is := range edits {
+		if strings.Count(text, was) != 1 {
+			t.Fatalf("dags/monitor.py has %s not once", was)
+		}
+		text = strings.Replace(text, was, is, 1)
+	}
+	return text
 }

@@ -37,8 +37,8 @@ func TestCheckerDigdagMonitor(t *testing.T) {
 		d.Until(a.ID, "+etl+hold", "running")
 		return a
 	}
-	text := edited(t, "monitor", here, d.URL, "'#data'", "'#alerts'", "threshold: usual ", "threshold: 2s ",
-		"sh>: outrider-checker", "sh>: sleep 3; outrider-checker")
+	d.slowly("outrider-checker", "3")
+	text := edited(t, "monitor", here, d.URL, "'#data'", "'#alerts'", "threshold: usual ", "threshold: 2s ")
 	push("ops", digdagtest.Files{"monitor.dig": text})
 	first := hold("orders")
 	m := c.told(seen("running for", "digdag:orders/etl@"+first.ID))

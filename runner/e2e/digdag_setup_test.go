@@ -60,7 +60,7 @@ func startDigdag(w world, config map[string]string) (*digdagtest.Server, error) 
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	path := fmt.Sprintf("PATH=%s%c%s%c%s", bin, os.PathListSeparator, helpers, os.PathListSeparator, os.Getenv("PATH"))
+	path := "PATH=" + strings.Join([]string{filepath.Join(w.home, "path"), bin, helpers, os.Getenv("PATH")}, string(os.PathListSeparator))
 	return digdagtest.Start(ctx, digdagtest.Options{Dir: dir, Double: double, Config: config, Env: append(w.env(), path)})
 }
 
@@ -119,6 +119,20 @@ func digdagOnPostgres(t *testing.T) map[string]string {
 	return map[string]string{
 		"database.type": "postgresql", "database.host": host, "database.port": "5432",
 		"database.user": database.User.Username(), "database.password": "any", "database.database": strings.TrimPrefix(database.Path, "/"),
+	}
+}
+
+// slowly puts a program before the built one that begins with a pause, on the PATH of the
+// tasks.
+func (d digdag) slowly(program, pause string) {
+	d.t.Helper()
+	dir := filepath.Join(d.world.home, "path")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		d.t.Fatal(err)
+	}
+	text := fmt.Sprintf("#!/bin/sh\nsleep %s\nexec '%s' \"$@\"\n", pause, filepath.Join(bin, program))
+	if err := os.WriteFile(filepath.Join(dir, program), []byte(text), 0o755); err != nil {
+		d.t.Fatal(err)
 	}
 }
 

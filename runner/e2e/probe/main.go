@@ -315,6 +315,7 @@ func main() {
 		sdk.Define("probe.caller", caller, sdk.Doc("Tells who called.")),
 		sdk.Define("probe.body", body, sdk.Doc("Tells of its bodies.")),
 		sdk.Define("probe.read", read, sdk.Doc("Reads an artifact.")),
+		sdk.Define("probe.observe", look, sdk.Doc("Observes an engine that is none.")),
 		sdk.Define("probe.destroy", destroy, sdk.Doc("Destroys nothing, but asks."), sdk.Destructive()),
 		toy("status"), toy("start"), toy("wait"), toy("retry"), toy("logs"), toy("kill", sdk.Destructive()),
 	)

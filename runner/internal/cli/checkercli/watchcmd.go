@@ -21,8 +21,12 @@ func (a *app) watch() *cli.Command {
 			"  outrider-checker watch --listen :9469 --token env:CHECKER_TOKEN\n\n" +
 			"GET /metrics is for Prometheus; GET /healthz answers 200 while passes are made. With a token events\n" +
 			"are taken, each of which leads to an early pass: POST /v1/signal {\"name\", \"value\", \"labels\"}, and\n" +
-			"POST /digdag as Digdag's notification.type=http has it. SIGTERM ends it after the pass under way.\n" +
-			"The config is read anew for each pass.",
+			"POST /digdag as a Digdag posts it that has these lines in its server's properties:\n\n" +
+			"  notification.type=http\n" +
+			"  notification.http.url=http://HOST:9469/digdag\n" +
+			"  notification.http.headers.Authorization=Bearer TOKEN\n\n" +
+			"That is the signal digdag.notification, with message, project, workflow, attempt and task as labels.\n" +
+			"SIGTERM ends it after the pass under way. The config is read anew for each pass.",
 		Flags: append(append(sourceFlags(), tellFlags()...),
 			&cli.StringFlag{Name: "every", Usage: "make a pass every `TIME` (default: interval of the config, else 60s)"},
 			&cli.StringFlag{Name: "listen", Usage: "answer over HTTP at `HOST:PORT`"},
