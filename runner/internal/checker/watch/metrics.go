@@ -14,12 +14,12 @@ import (
 // are names of sources, rules, severities and receivers alone: what an engine names may
 // be anything.
 type Metrics struct {
-	mu     sync.Mutex
-	last   Summary
-	known  bool
+	mu    sync.Mutex
+	last  Summary
+	known bool
 	// complete is when the last complete pass was made.
 	complete time.Time
-	passes map[string]float64
+	passes   map[string]float64
 }
 
 // NewMetrics makes them for no pass yet.
