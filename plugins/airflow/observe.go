@@ -86,7 +86,7 @@ func observeServer(ctx context.Context, run *sdk.Run, p observeParams) (observe.
 	}
 	defer c.Close()
 	o := observer{
-		airflow:  c,
+		airflow: c, most: p.Requests,
 		progress: func(done int, note string) { run.Progress(float64(done), 0, note) },
 	}
 	s, err := o.pass(ctx, p.Ask, p.Deep)

@@ -90,18 +90,17 @@ func (c cursor) news(r client.DAGRun) bool {
 	return wasOpen || !r.End.Before(c.From)
 }
 
-// sight is what a pass found: the latest answer for each run, by runID. more says that
-// there are ends later than those.
+// sight is what a pass found: the latest answer for each run, by runID. more says that not
+// all that was open or ended is among them: of ends, where upTo is set, those later than it.
 type sight struct {
 	runs map[string]client.DAGRun
 	more bool
+	upTo time.Time
 }
 
 // advance decides which runs are told: all that are open, and of those that ended at
 // most limit, the first ones first. The next cursor stands before what is left out
 // (cut). at is when the pass began, by the server's clock.
-//
-// Where there is more, there are more news than limit among the runs.
 func (c cursor) advance(s sight, limit int, at time.Time) (tell []client.DAGRun, next cursor, cut bool) {
 	next = cursor{
 		Version: cursorVersion, At: at, From: c.From, Since: later(c.From, at.Add(-overlap)),
@@ -145,6 +144,9 @@ func (c cursor) advance(s sight, limit int, at time.Time) (tell []client.DAGRun,
 			next.Since = later(c.From, r.End)
 		}
 	}
+	if s.more && !s.upTo.IsZero() && s.upTo.Before(next.Since) {
+		next.Since = later(c.From, s.upTo)
+	}
 	if s.more {
 		for id := range c.Open {
 			if _, ok := s.runs[id]; !ok {
@@ -157,7 +159,7 @@ func (c cursor) advance(s sight, limit int, at time.Time) (tell []client.DAGRun,
 			next.Told[id] = end
 		}
 	}
-	return tell, next, cut
+	return tell, next, cut || s.more
 }
 
 func later(a, b time.Time) time.Time {

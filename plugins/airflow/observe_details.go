@@ -64,7 +64,7 @@ func (o *observer) details(ctx context.Context, runs []observe.Run, ids []string
 				o.cannotSee("run %s, asked for in details: the server has none", id)
 				continue
 			}
-			if ofThis(err) || errors.As(err, &e) && e.Code == client.CodeUnauthorized {
+			if ofThis(err) || isSpent(err) || errors.As(err, &e) && e.Code == client.CodeUnauthorized {
 				o.cannotSee("run %s, asked for in details: not looked at: %v", id, err)
 				continue
 			}

@@ -20,9 +20,25 @@ type observer struct {
 	progress func(done int, note string)
 	blind    []string
 	api      int
+	// most is how many requests may be sent, 0 for any number.
+	most int
 	// refused is what the server said to one who has no login, or why there is none: the
 	// rest is not asked.
 	refused error
+}
+
+// pages is how many of those that are left may be for one list of runs.
+func (o *observer) pages() int {
+	if o.most == 0 {
+		return mostPages
+	}
+	return max(1, (o.most-o.Requests())/2)
+}
+
+// isSpent reports whether a request was not sent, as no more may be.
+func isSpent(err error) bool {
+	var e *client.Error
+	return errors.As(err, &e) && e.Code == client.CodeSpent
 }
 
 func (o *observer) cannotSee(format string, args ...any) {
@@ -52,6 +68,9 @@ func (o *observer) look(part string, f func() error) (seen bool, err error) {
 				o.refused = e
 			}
 			o.cannotSee("%s: not looked at: %v", part, err)
+			return false, nil
+		case client.CodeSpent:
+			o.cannotSee("%s: not looked at: %v; a higher requests allows more", part, err)
 			return false, nil
 		case client.CodeTokenCommand: // each other part would run it again
 			o.refused = e
@@ -93,7 +112,12 @@ func (o *observer) pass(ctx context.Context, ask observe.Ask, deep bool) (observ
 		c = *was
 	}
 	found := sight{runs: map[string]client.DAGRun{}}
-	looked, err := o.look("runs", func() (err error) { found, err = o.runs(ctx, c, ask.Limit, s.At); return err })
+	spent := false
+	looked, err := o.look("runs", func() (err error) {
+		found, err = o.runs(ctx, c, ask.Limit, s.At)
+		spent = isSpent(err)
+		return err
+	})
 	if err != nil {
 		return s, err
 	}
@@ -112,7 +136,7 @@ func (o *observer) pass(ctx context.Context, ask observe.Ask, deep bool) (observ
 		if s.Cursor, err = next.raw(); err != nil {
 			return s, err
 		}
-	} else if o.refused == nil {
+	} else if o.refused == nil && !spent {
 		s.Health = sick(s.Health, o.blind[len(o.blind)-1])
 	}
 	if err := o.dags(ctx, &s, open, deep); err != nil {
@@ -138,8 +162,9 @@ func (o *observer) runs(ctx context.Context, c cursor, limit int, now time.Time)
 		return s, fmt.Errorf("the open ones: %w", err)
 	}
 	news := map[string]bool{}
-	var err error
-	s.more, err = endedRuns(ctx, o, c.since(now), func(page []client.DAGRun) bool {
+	most, pages := o.pages(), 0
+	var upTo time.Time
+	more, err := endedRuns(ctx, o, c.since(now), func(page []client.DAGRun) bool {
 		s.take(page)
 		for _, r := range page {
 			if c.news(r) {
@@ -147,19 +172,30 @@ func (o *observer) runs(ctx context.Context, c cursor, limit int, now time.Time)
 			}
 		}
 		if len(page) > 0 {
-			o.progress(len(s.runs), "looking at runs that ended, up to "+page[len(page)-1].End.Format(time.RFC3339))
+			upTo = page[len(page)-1].End
+			o.progress(len(s.runs), "looking at runs that ended, up to "+upTo.Format(time.RFC3339))
 		}
-		return len(news) > limit
+		pages++
+		return len(news) > limit || o.most > 0 && pages >= most
 	})
 	if err != nil {
 		return s, fmt.Errorf("those that ended: %w", err)
 	}
-	if s.more {
+	if s.more = more; more {
+		if s.upTo = upTo; len(news) <= limit {
+			o.cannotSee("runs that ended after %s: the next look goes on there; a higher requests looks at more at once", upTo.Format(time.RFC3339))
+		}
 		return s, nil // it may be among those that were not got to
 	}
+	asked := 0
 	for _, id := range slices.Sorted(maps.Keys(c.Open)) {
 		if _, ok := s.runs[id]; ok {
 			continue
+		}
+		if asked++; o.most > 0 && asked > most {
+			o.cannotSee("runs that were open, from %s on: not looked at: %d requests are too few; a higher requests allows more", id, o.most)
+			s.more = true
+			return s, nil
 		}
 		dag, run, _ := parseRunID(id)
 		r, err := o.Run(ctx, dag, run)

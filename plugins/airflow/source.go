@@ -95,5 +95,5 @@ func isMissing(err error) bool {
 // ofThis reports whether an error is of the one thing that was asked for, and stays.
 func ofThis(err error) bool {
 	var e *client.Error
-	return errors.As(err, &e) && !e.Retryable() && e.Code != client.CodeUnauthorized && e.Code != client.CodeNotAirflow
+	return errors.As(err, &e) && !e.Retryable() && e.Code != client.CodeUnauthorized && e.Code != client.CodeNotAirflow && e.Code != client.CodeSpent
 }
