@@ -14,7 +14,7 @@ import (
 )
 
 // TestCheckerCrontabLineStops: a line of a crontab under exec --expect is not called any
-// more. That is told, with the command that does it now.
+// more. That is told, with the command that does it now; done, it is over.
 func TestCheckerCrontabLineStops(t *testing.T) {
 	slack := slacktest.New(t, "#data")
 	w := newCheckerWorld(t, fmt.Sprintf(`
@@ -77,4 +77,5 @@ routes: [{receiver: team}]
 	if text, err := os.ReadFile(crawled); err != nil || string(text) != "crawled\ncrawled\n" {
 		t.Errorf("it crawled: %q, %v", text, err)
 	}
+	until(func(m slacktest.Message) bool { return m.Thread == late.TS && tells(m, "resolved after") })
 }
