@@ -106,6 +106,7 @@ func telling() map[string]string {
 		"An owner knows better":             "TestCheckerDigdagOwner",
 		"A hundred things at once":          "TestAStormIsOneDigest",
 		"The checker is dead":               "TestCheckerPing",
+		"What is critical cannot be":        "TestTheSignOfLife",
 		"All is as it was":                  "TestCheckerCrontab",
 	}
 }
@@ -196,7 +197,7 @@ func TestReadmeTold(t *testing.T) {
 		t.Fatal("the README has no table of what the checker tells")
 	}
 	checker := filepath.Join(root(t), "runner", "internal", "checker")
-	proven(t, table, telling(), testsIn(t, ".", filepath.Join(checker, "judge"), filepath.Join(checker, "alert")))
+	proven(t, table, telling(), testsIn(t, ".", filepath.Join(checker, "judge"), filepath.Join(checker, "alert"), filepath.Join(checker, "watch")))
 }
 
 // testsIn is the text of all tests of packages.
