@@ -74,6 +74,10 @@ routes: [{receiver: team}]
 	if code, out, said := ended(t, cmd); code != 0 {
 		t.Errorf("%s: exit %d: %s%s", again[1], code, out, said)
 	}
+	var due int64
+	if err := db.QueryRow(`SELECT next_due FROM outrider_runs ORDER BY id DESC LIMIT 1`).Scan(&due); err != nil || time.Until(time.UnixMilli(due)) <= 0 {
+		t.Errorf("what was run again is due at %d, %v: if cron stays dead, nobody is told", due, err)
+	}
 	if text, err := os.ReadFile(crawled); err != nil || string(text) != "crawled\ncrawled\n" {
 		t.Errorf("it crawled: %q, %v", text, err)
 	}

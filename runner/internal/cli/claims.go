@@ -119,7 +119,7 @@ func parseClaims(c *cli.Context, e engine.Engine) (claiming, error) {
 		return q, term.Usage("%w", err)
 	}
 	var err error
-	if q.due, err = nextDue(c.String("expect"), c.String("tz"), time.Now()); err != nil {
+	if q.due, err = expect(q.labels, c.String("expect"), c.String("tz"), time.Now()); err != nil {
 		return q, err
 	}
 	q.onceKey, err = expandKey(q.onceKey, q.labels, e.Identity.LogicalTime, time.Now())

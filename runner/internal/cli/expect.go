@@ -8,6 +8,25 @@ import (
 	"github.com/netresearch/go-cron"
 )
 
+// Labels that keep --expect and --tz, so that a run which is made again says when the next
+// one is due too.
+const (
+	labelExpect = "outrider.expect"
+	labelZone   = "outrider.tz"
+)
+
+// expect is nextDue, which it notes in the labels of the run.
+func expect(labels map[string]string, expr, zone string, now time.Time) (time.Time, error) {
+	due, err := nextDue(expr, zone, now)
+	if err == nil && expr != "" {
+		labels[labelExpect] = expr
+		if zone != "" {
+			labels[labelZone] = zone
+		}
+	}
+	return due, err
+}
+
 // nextDue is when a run is expected next after now, by a crontab's five fields in a
 // time zone (the machine's own for ""). Where both days are given either will do, as
 // in crontab(5).

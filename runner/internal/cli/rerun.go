@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/outrider-run/outrider/runner/internal/cli/term"
 
@@ -114,6 +115,10 @@ func (a *app) again(ctx context.Context, b *book, c *cli.Context, r ledger.Run, 
 	a.say("again: %s, first run as %s", r.Component, r.ID)
 	spec := run.Spec{Timeout: c.Duration("timeout"), Backoff: run.DefaultBackoff()}
 	claims := claiming{labels: r.Labels, onBusy: busyWait}
+	var err error
+	if claims.due, err = nextDue(r.Labels[labelExpect], r.Labels[labelZone], time.Now()); err != nil {
+		return fmt.Errorf("run %s: %w", r.ID, err)
+	}
 	e := detect(anyone())
 	o := orphan{policy: orphanStop, joins: new(atomic.Bool)}
 	if !r.Command {
