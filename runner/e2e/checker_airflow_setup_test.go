@@ -37,8 +37,9 @@ receivers:
   team: {component: slack.post, params: {token: env:SLACK_TOKEN, channel: '#data', api_url: %q}}
   rest: {file: %q}
 routes:
-  - {match: 'workflow=~checked_.*|', receiver: team} # or none, as a source has it
-  - {receiver: rest}
+  - {match: 'workflow!~checked_.*|', receiver: rest} # a source has none
+  - {receiver: team}
+  - {receiver: rest} # that a source is watched from now on is told to the last
 `
 
 // checks has the servers watched; more are lines of the config besides.
