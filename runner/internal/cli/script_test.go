@@ -11,54 +11,22 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/outrider-run/outrider/runner/internal/cli"
+	"github.com/outrider-run/outrider/runner/internal/cli/clitest"
 )
 
 // pluginsEnv hands the folder with the built test plugins to the scripts.
 const pluginsEnv = "CLI_TEST_PLUGINS"
 
 func TestMain(m *testing.M) {
-	testscript.Main(withPlugins{m}, map[string]func(){
+	clitest.Main(m, pluginsEnv, map[string]string{
+		"outrider-plugin-hello": "examples/hello", "outrider-plugin-probe": "runner/e2e/probe", "outrider-guard": "runner/cmd/outrider-guard",
+		"outrider-plugin-script": "plugins/script",
+	}, map[string]func(){
 		"outrider": func() {
 			os.Exit(cli.Main(os.Args, cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr},
 				cli.Build{Version: "v0.0.0-test", Revision: "abc", Built: "today"}))
 		},
 	})
-}
-
-// withPlugins builds the test plugins before the tests; testscript runs it only
-// where this binary is not the command itself.
-type withPlugins struct{ m *testing.M }
-
-func (w withPlugins) Run() int {
-	dir, err := buildPlugins()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	if err := os.Setenv(pluginsEnv, dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return w.m.Run()
-}
-
-func buildPlugins() (string, error) {
-	dir, err := os.MkdirTemp("", "plugins")
-	if err != nil {
-		return "", err
-	}
-	for name, pkg := range map[string]string{
-		"outrider-plugin-hello": "examples/hello", "outrider-plugin-probe": "runner/e2e/probe", "outrider-guard": "runner/cmd/outrider-guard",
-		"outrider-plugin-script": "plugins/script",
-	} {
-		cmd := exec.Command("go", "build", "-tags", "urfave_cli_no_docs,grpcnotrace",
-			"-o", filepath.Join(dir, name), "github.com/outrider-run/outrider/"+pkg)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
-		}
-	}
-	return dir, nil
 }
 
 func TestScripts(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/outrider-run/outrider/runner/internal/cli/checkercli"
+	"github.com/outrider-run/outrider/runner/internal/cli/clitest"
 	"github.com/outrider-run/outrider/runner/internal/cli/term"
 )
 
@@ -17,45 +18,13 @@ import (
 const builtEnv = "CHECKERCLI_TEST_BUILT"
 
 func TestMain(m *testing.M) {
-	testscript.Main(withPrograms{m}, map[string]func(){
+	clitest.Main(m, builtEnv, map[string]string{
+		"outrider": "runner/cmd/outrider", "outrider-guard": "runner/cmd/outrider-guard", "outrider-plugin-script": "plugins/script",
+	}, map[string]func(){
 		"outrider-checker": func() {
 			os.Exit(checkercli.Main(os.Args, term.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, term.Build{Version: "v0.0.0-test"}))
 		},
 	})
-}
-
-// withPrograms builds the programs before the tests; testscript runs it only where this
-// binary is not the command itself.
-type withPrograms struct{ m *testing.M }
-
-func (w withPrograms) Run() int {
-	dir, err := build()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	if err := os.Setenv(builtEnv, dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return w.m.Run()
-}
-
-func build() (string, error) {
-	dir, err := os.MkdirTemp("", "built")
-	if err != nil {
-		return "", err
-	}
-	for name, pkg := range map[string]string{
-		"outrider": "runner/cmd/outrider", "outrider-guard": "runner/cmd/outrider-guard", "outrider-plugin-script": "plugins/script",
-	} {
-		cmd := exec.Command("go", "build", "-tags", "urfave_cli_no_docs,grpcnotrace", "-o", filepath.Join(dir, name), "github.com/outrider-run/outrider/"+pkg)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
-		}
-	}
-	return dir, nil
 }
 
 func TestScripts(t *testing.T) {
